@@ -1,0 +1,51 @@
+# One folder of core/ is one static library; the shared library peftlab is all of them.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_library(peftlab_settings INTERFACE)
+target_include_directories(peftlab_settings INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
+target_compile_options(peftlab_settings INTERFACE -Wall -Wextra -Wno-unknown-pragmas $<$<BOOL:${PEFTLAB_WARNINGS_AS_ERRORS}>:-Werror>)
+
+# libtorch with its headers as system headers, so that -Wall looks at our own code only.
+add_library(peftlab_torch INTERFACE)
+target_link_libraries(peftlab_torch INTERFACE ${TORCH_LIBRARIES})
+separate_arguments(torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
+target_compile_options(peftlab_torch INTERFACE ${torch_flags})
+target_include_directories(peftlab_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+
+# peftlab_folder(io [TORCH] [DEPENDS quant ...] [LIBRARIES target ...])
+# builds core/<name>/*.cpp as the static library core_<name>. TORCH gives it libtorch and a precompiled header.
+function(peftlab_folder name)
+  cmake_parse_arguments(ARG "TORCH" "" "DEPENDS;LIBRARIES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  if(NOT sources)
+    return()
+  endif()
+  add_library(core_${name} STATIC ${sources})
+  target_link_libraries(core_${name} PUBLIC peftlab_settings ${ARG_LIBRARIES})
+  foreach(other ${ARG_DEPENDS})
+    if(TARGET core_${other})
+      target_link_libraries(core_${name} PUBLIC core_${other})
+    endif()
+  endforeach()
+  if(ARG_TORCH)
+    target_link_libraries(core_${name} PUBLIC peftlab_torch)
+    peftlab_precompile(core_${name})
+  endif()
+  set_property(GLOBAL APPEND PROPERTY PEFTLAB_OBJECTS $<TARGET_OBJECTS:core_${name}>)
+  set_property(GLOBAL APPEND PROPERTY PEFTLAB_LIBRARIES ${ARG_LIBRARIES})
+endfunction()
+
+# libtorch's headers take most of a compilation: the folders that need them share one precompiled header.
+function(peftlab_precompile target)
+  if(target STREQUAL core_kernels)
+    target_precompile_headers(${target} PRIVATE <torch/all.h>)
+  else()
+    target_precompile_headers(${target} REUSE_FROM core_kernels)
+  endif()
+endfunction()

@@ -1,0 +1,2 @@
+#include <torch/all.h>
+namespace peftlab { torch::Tensor probe(const torch::Tensor& x) { return x + 1; } }
