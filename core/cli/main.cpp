@@ -1,1 +1,3 @@
-int main() { return 0; }
+#include "core/cli/program.h"
+
+int main(int argc, char** argv) { return peftlab::cli::run_program(argc, argv); }

@@ -14,8 +14,8 @@
 #define PEFTLAB_ABI 1
 #endif
 
-#ifndef _GLIBCXX_USE_CXX11_ABI
-#define PEFTLAB_CXX11_ABI 9
+#if defined(_LIBCPP_VERSION) || !defined(_GLIBCXX_USE_CXX11_ABI)
+#define PEFTLAB_CXX11_ABI 9  // not libstdc++
 #elif _GLIBCXX_USE_CXX11_ABI
 #define PEFTLAB_CXX11_ABI 1
 #else

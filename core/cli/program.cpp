@@ -1,0 +1,71 @@
+#include "core/cli/program.h"
+
+#include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
+#include <malloc.h>
+
+#include <climits>
+#include <cstdlib>
+#include <iostream>
+
+#include "core/cli/commands.h"
+#include "core/lab/version.h"
+#include "peftlab/error.h"
+
+namespace peftlab::cli {
+namespace {
+
+/// Big temporaries stay with the process: giving them back to the system and asking again costs more than half of a step.
+void keep_freed_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  mallopt(M_TOP_PAD, 64 << 20);
+}
+
+void set_threads() {
+  const char* wanted = std::getenv("PEFTLAB_THREADS");
+  if (wanted == nullptr) return;
+  const int count = std::atoi(wanted);
+  if (count < 1) throw ConfigError(std::string("PEFTLAB_THREADS is '") + wanted + "', expected a number of threads, at least 1");
+  at::set_num_threads(count);
+}
+
+int report(const std::exception& error, int status) {
+  std::cerr << "peftlab: " << error.what() << "\n";
+  return status;
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  keep_freed_memory();
+  CLI::App app{"peftlab compares parameter-efficient fine-tuning methods on a model and a task of yours.", "peftlab"};
+  app.set_version_flag("--version", std::string("peftlab ") + lab::kVersion);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::simple);
+  Action action;
+  for (auto add : {add_run, add_data, add_methods, add_inspect, add_generate, add_chat, add_export, add_merge, add_tokenize,
+                   add_render, add_forward, add_schema, add_completion}) {
+    add(app, action);
+  }
+  set_example(app, "peftlab run experiments/roads_lora.json");
+  try {
+    app.parse(argc, argv);
+    set_threads();
+    return action();
+  } catch (const CLI::ParseError& error) {
+    const int status = app.exit(error);
+    return status == 0 ? kDone : kMistake;
+  } catch (const ConfigError& error) {
+    return report(error, kMistake);
+  } catch (const c10::Error& error) {
+    std::cerr << "peftlab: " << error.what_without_backtrace() << "\n";
+    return kFailed;
+  } catch (const std::exception& error) {
+    return report(error, kFailed);
+  }
+}
+
+void set_example(CLI::App& verb, const std::string& lines) { verb.footer("Example:\n  " + lines); }
+
+}  // namespace peftlab::cli

@@ -1,0 +1,15 @@
+// Ctrl-C and SIGTERM as a flag that every loop looks at.
+#pragma once
+
+#include <atomic>
+
+namespace peftlab::cli {
+
+/// Lets SIGINT and SIGTERM set the flag instead of ending the program; a second SIGINT ends it at once. The flag lives as long
+/// as the program.
+const std::atomic<bool>& stop_on_signals();
+
+/// Clears the flag, for programs that go on after Ctrl-C.
+void forget_signals();
+
+}  // namespace peftlab::cli

@@ -1,0 +1,87 @@
+#include "core/kernels/loops/tile_product.h"
+
+#include <cstring>
+
+#include "core/kernels/loops/clones.h"
+
+namespace peftlab::kernels::loops {
+
+namespace {
+
+typedef float Lane __attribute__((vector_size(kTileWidth * sizeof(float))));
+
+struct Product {
+  int64_t k;
+  LeftTile a;
+  const float* b;
+  int64_t ldb;
+  float* c;
+  int64_t ldc;
+  bool add;
+};
+
+/// kRows rows by kColumns lanes of c at (i, j), held in registers over the whole sum.
+template <int kRows, int kColumns>
+PEFTLAB_INLINE void block(const Product& p, int64_t i, int64_t j) {
+  Lane sums[kRows][kColumns];
+  float* c = p.c + i * p.ldc + j;
+  for (int r = 0; r < kRows; ++r) {
+    for (int s = 0; s < kColumns; ++s) {
+      sums[r][s] = Lane{};
+      if (p.add) std::memcpy(&sums[r][s], c + r * p.ldc + s * kTileWidth, sizeof(Lane));
+    }
+  }
+  const float* a = p.a.data + i * p.a.row_step;
+  const float* b = p.b + j;
+  for (int64_t l = 0; l < p.k; ++l, a += p.a.column_step, b += p.ldb) {
+    Lane right[kColumns];
+    for (int s = 0; s < kColumns; ++s) std::memcpy(&right[s], b + s * kTileWidth, sizeof(Lane));
+    for (int r = 0; r < kRows; ++r) {
+      const float left = a[r * p.a.row_step];
+      for (int s = 0; s < kColumns; ++s) sums[r][s] += left * right[s];
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    for (int s = 0; s < kColumns; ++s) std::memcpy(c + r * p.ldc + s * kTileWidth, &sums[r][s], sizeof(Lane));
+  }
+}
+
+template <int kRows, int kColumns>
+PEFTLAB_INLINE void rows_of_blocks(const Product& p, int64_t m, int64_t j) {
+  int64_t i = 0;
+  for (; i + kRows <= m; i += kRows) block<kRows, kColumns>(p, i, j);
+  for (; i + 3 <= m; i += 3) block<3, kColumns>(p, i, j);
+  for (; i < m; ++i) block<1, kColumns>(p, i, j);
+}
+
+template <int kRows, int kColumns>
+PEFTLAB_INLINE void all_blocks(const Product& p, int64_t m, int64_t n) {
+  int64_t j = 0;
+  for (; j + kColumns * kTileWidth <= n; j += kColumns * kTileWidth) rows_of_blocks<kRows, kColumns>(p, m, j);
+  for (; j < n; j += kTileWidth) rows_of_blocks<kRows, 1>(p, m, j);
+}
+
+#if defined(__x86_64__)
+/// 24 sums in 32 registers of 16 lanes.
+__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"))) void wide_product(const Product& p, int64_t m, int64_t n) {
+  all_blocks<6, 4>(p, m, n);
+}
+
+bool has_wide_registers() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"); }
+#endif
+
+/// 12 sums in 16 registers of 8 lanes.
+PEFTLAB_CLONES void narrow_product(const Product& p, int64_t m, int64_t n) { all_blocks<6, 1>(p, m, n); }
+
+}  // namespace
+
+void tile_product(int64_t m, int64_t n, int64_t k, LeftTile a, const float* b, int64_t ldb, float* c, int64_t ldc, bool add) {
+  const Product product{k, a, b, ldb, c, ldc, add};
+#if defined(__x86_64__)
+  static const bool wide = has_wide_registers();
+  if (wide) return wide_product(product, m, n);
+#endif
+  narrow_product(product, m, n);
+}
+
+}  // namespace peftlab::kernels::loops

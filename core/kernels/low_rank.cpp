@@ -1,0 +1,78 @@
+#include "peftlab/low_rank.h"
+
+#include <torch/all.h>
+
+#include "core/kernels/storage_handle.h"
+#include "core/kernels/types.h"
+
+namespace peftlab {
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+class LowRankProduct : public torch::autograd::Function<LowRankProduct> {
+ public:
+  /// `z`: what the factors see; undefined for x itself.
+  static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& z, const torch::Tensor& down,
+                               const torch::Tensor& up, double scale, std::shared_ptr<const WeightStorage> weight,
+                               const torch::Tensor& bias) {
+    const auto rows = kernels::as_rows(x);
+    const auto seen = z.defined() ? kernels::as_rows(z) : rows;
+    auto y = weight->multiply(rows);
+    if (bias.defined()) y.add_(bias);
+    const auto inner = at::linear(seen, down.to(x.scalar_type()));  // (N, rank)
+    y.addmm_(inner, up.to(x.scalar_type()).t(), /*beta=*/1, /*alpha=*/scale);
+    ctx->save_for_backward({seen, inner, down, up});
+    ctx->saved_data["weight"] = kernels::keep(std::move(weight));
+    ctx->saved_data["scale"] = scale;
+    ctx->saved_data["dropped"] = z.defined();
+    return kernels::as_shape_of(y, x.sizes());
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const auto &seen = saved[0], &inner = saved[1], &down = saved[2], &up = saved[3];
+    const double scale = ctx->saved_data["scale"].toDouble();
+    const bool dropped = ctx->saved_data["dropped"].toBool();
+    const auto dy = kernels::as_rows(grads[0]);
+    const auto type = dy.scalar_type();
+    const bool need_x = ctx->needs_input_grad(0), need_z = dropped ? ctx->needs_input_grad(1) : need_x;
+
+    torch::Tensor dx, dz, d_down, d_up, d_inner;
+    if (need_x) dx = kernels::kept(ctx->saved_data["weight"]).multiply_back(dy);
+    if (need_z || ctx->needs_input_grad(2)) d_inner = at::mm(dy, (up * scale).to(type));
+    if (need_z && dropped) dz = at::mm(d_inner, down.to(type));
+    if (need_x && !dropped) dx.addmm_(d_inner, down.to(type));
+    if (ctx->needs_input_grad(2)) d_down = at::mm(d_inner.t(), seen).to(down.scalar_type());
+    if (ctx->needs_input_grad(3)) d_up = (at::mm(dy.t(), inner).to(up.scalar_type())).mul_(scale);
+    if (dx.defined()) dx = kernels::as_shape_of(dx, grads[0].sizes());
+    if (dz.defined()) dz = kernels::as_shape_of(dz, grads[0].sizes());
+    return {dx, dz, d_down, d_up, {}, {}, {}};
+  }
+};
+
+}  // namespace
+
+torch::Tensor low_rank_linear(const FrozenLinear& base, const torch::Tensor& x, const LowRankFactors& factors,
+                              const torch::Tensor& dropped) {
+  TORCH_CHECK(x.dim() >= 1 && x.size(-1) == base.in(), base.name(), ": a matrix of ", base.out(), " x ", base.in(),
+              " cannot take x of ", x.sizes());
+  TORCH_CHECK(factors.down.dim() == 2 && factors.up.dim() == 2 && factors.down.size(1) == base.in() &&
+                  factors.up.size(0) == base.out() && factors.up.size(1) == factors.down.size(0),
+              base.name(), ": factors of ", factors.up.sizes(), " and ", factors.down.sizes(), " do not fit a matrix of ",
+              base.out(), " x ", base.in());
+  TORCH_CHECK(!dropped.defined() || dropped.sizes() == x.sizes(), base.name(), ": dropped has shape ", dropped.sizes(),
+              ", x has ", x.sizes());
+  return LowRankProduct::apply(x, dropped, factors.down, factors.up, factors.scale, base.storage(), base.bias());
+}
+
+torch::Tensor low_rank_merged(const FrozenLinear& base, const LowRankFactors& factors) {
+  const torch::NoGradGuard no_grad;
+  const auto weight = base.weight();
+  const auto type = kernels::sum_type(weight.scalar_type());
+  return at::addmm(weight.to(type), factors.up.to(type), factors.down.to(type), /*beta=*/1, /*alpha=*/factors.scale);
+}
+
+}  // namespace peftlab

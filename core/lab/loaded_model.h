@@ -1,0 +1,36 @@
+// A base model with its tokenizer and chat template, ready to compute.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/data/chat_format.h"
+#include "core/lab/experiment.h"
+#include "core/model/decoder.h"
+#include "core/text/tokenizer.h"
+
+namespace peftlab::lab {
+
+/// What stands on disk, read but for the weights.
+struct ModelFiles {
+  std::filesystem::path path;
+  std::unique_ptr<model::WeightSource> source;
+  std::string hash;  // of the source weights, before any storage
+
+  explicit ModelFiles(const std::filesystem::path& path);
+};
+
+/// Reads the tokenizer beside the weights. Throws ConfigError when there is none.
+text::Tokenizer load_tokenizer(const std::filesystem::path& model);
+
+/// "cpu" or "cuda". Throws ConfigError when cuda is asked for and this libtorch or machine has none.
+torch::Device choose_device(Device wanted);
+
+/// The type of the frozen weights: what the user said, or, for "auto", bfloat16 where the processor multiplies it fast
+/// (avx512_bf16, or CUDA) and float32 elsewhere. `dtype`: "auto", "bf16", "f32", "f64" or the long names.
+torch::ScalarType choose_type(const std::string& dtype, torch::Device device);
+
+/// "bfloat16".
+std::string type_name(torch::ScalarType type);
+
+}  // namespace peftlab::lab

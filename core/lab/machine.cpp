@@ -1,0 +1,70 @@
+#include "core/lab/machine.h"
+
+#include <ATen/Parallel.h>
+#include <sys/utsname.h>
+#include <torch/version.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+namespace peftlab::lab {
+namespace {
+
+/// The value behind the first line that begins with `key`, or "".
+std::string field(const char* file, const std::string& key) {
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with(key)) continue;
+    const size_t at = line.find_first_not_of(" \t:", key.size());
+    return at == std::string::npos ? "" : line.substr(at);
+  }
+  return "";
+}
+
+io::Json instruction_sets() {
+  const std::string flags = " " + field("/proc/cpuinfo", "flags") + " ";
+  io::Json found = io::Json::array();
+  for (const char* name : {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16"}) {
+    if (flags.find(std::string(" ") + name + " ") != std::string::npos) found.push_back(name);
+  }
+  return found;
+}
+
+}  // namespace
+
+io::Json describe_machine() {
+  utsname system{};
+  uname(&system);
+  const int64_t memory = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
+#ifdef NDEBUG
+  const char* build = "release";
+#else
+  const char* build = "debug";
+#endif
+  return {{"processor", field("/proc/cpuinfo", "model name")},
+          {"instruction_sets", instruction_sets()},
+          {"cores", sysconf(_SC_NPROCESSORS_ONLN)},
+          {"threads", at::get_num_threads()},
+          {"memory_bytes", memory},
+          {"system", std::string(system.sysname) + " " + system.release},
+          {"host", system.nodename},
+          {"libtorch", TORCH_VERSION},
+          {"build", build}};
+}
+
+bool reset_peak_memory() {
+  std::ofstream out("/proc/self/clear_refs");
+  out << "5";
+  out.flush();
+  return out.good();
+}
+
+int64_t peak_memory_bytes() {
+  std::istringstream text(field("/proc/self/status", "VmHWM"));
+  int64_t kib = 0;
+  text >> kib;
+  return kib * 1024;
+}
+
+}  // namespace peftlab::lab

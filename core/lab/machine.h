@@ -1,0 +1,20 @@
+// What a record says of the machine, and how much memory a phase took.
+#pragma once
+
+#include <cstdint>
+
+#include "core/io/json.h"
+
+namespace peftlab::lab {
+
+/// Processor, instruction sets, cores, memory, system, libtorch, threads, build: for the record.
+io::Json describe_machine();
+
+/// Sets the high-water mark of resident memory back to what is resident now (Linux, /proc/self/clear_refs). Returns false
+/// where the system does not allow it; then peaks are of the whole process.
+bool reset_peak_memory();
+
+/// The high-water mark of resident memory, in bytes, since the last reset.
+int64_t peak_memory_bytes();
+
+}  // namespace peftlab::lab

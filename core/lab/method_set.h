@@ -1,0 +1,37 @@
+// The methods of an experiment: their libraries, their checked options, and their place on a model.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/lab/experiment.h"
+#include "core/plugin/adapter_folder.h"
+#include "core/plugin/attached.h"
+#include "core/plugin/decoder_points.h"
+
+namespace peftlab::lab {
+
+/// Finds and makes every method of the experiment and puts its options, defaults filled in, into `experiment.methods`. Throws
+/// ConfigError with all mistakes of all methods.
+std::vector<plugin::CreatedMethod> create_methods(Experiment& experiment);
+
+/// Methods on a decoder, in the order they were attached.
+struct MethodSet {
+  std::unique_ptr<plugin::DecoderPoints> points;
+  std::vector<std::unique_ptr<plugin::AttachedMethod>> methods;
+
+  std::vector<plugin::AttachedMethod*> pointers() const;
+  int64_t num_trainable() const;
+};
+
+/// Attaches freshly made methods under the run's seed.
+MethodSet attach_methods(model::Decoder& decoder, std::vector<plugin::CreatedMethod> created, uint64_t seed,
+                         const text::Tokenizer* tokenizer);
+
+/// Attaches the adapter of a folder, or all adapters of a run's adapter folder with one subfolder a method.
+MethodSet attach_adapter(model::Decoder& decoder, const std::filesystem::path& folder, const text::Tokenizer* tokenizer);
+
+/// Writes one adapter into `folder`, or several into subfolders "0-<name>", "1-<name>" of it.
+void write_adapters(const MethodSet& set, const std::filesystem::path& folder, const std::string& base_model);
+
+}  // namespace peftlab::lab

@@ -1,0 +1,54 @@
+#include "core/model/hugging_face_source.h"
+
+#include <cstring>
+
+#include "core/io/sha256.h"
+
+namespace peftlab::model {
+namespace {
+
+std::optional<torch::ScalarType> torch_type(io::Dtype dtype) {
+  switch (dtype) {
+    case io::Dtype::kF32: return torch::kFloat32;
+    case io::Dtype::kF16: return torch::kFloat16;
+    case io::Dtype::kBF16: return torch::kBFloat16;
+    case io::Dtype::kF64: return torch::kFloat64;
+    case io::Dtype::kI64: return torch::kInt64;
+    case io::Dtype::kI32: return torch::kInt32;
+    case io::Dtype::kBool: return torch::kBool;
+    case io::Dtype::kU8: return torch::kUInt8;
+    default: return std::nullopt;
+  }
+}
+
+}  // namespace
+
+torch::Tensor to_tensor(const io::TensorView& view, const std::string& where) {
+  const auto type = torch_type(view.dtype);
+  if (!type) throw ConfigError(where + ": tensor " + view.name + " has type " + io::dtype_name(view.dtype) + ", which is not supported");
+  auto tensor = torch::empty(view.shape, *type);
+  if (view.bytes > 0) std::memcpy(tensor.data_ptr(), view.data, view.bytes);
+  return tensor;
+}
+
+HuggingFaceSource::HuggingFaceSource(const std::filesystem::path& folder)
+    : folder_(folder), spec_(spec_from_hugging_face(io::read_json(folder / "config.json"))), tensors_(folder) {}
+
+bool HuggingFaceSource::has(const std::string& name) const { return tensors_.find(name) != nullptr; }
+
+torch::Tensor HuggingFaceSource::read(const std::string& name, torch::ScalarType type) const {
+  return to_tensor(tensors_.at(name), folder_.string()).to(type);
+}
+
+std::string HuggingFaceSource::stored_type() const {
+  const auto* table = tensors_.find(spec_.names.embedding + ".weight");
+  return table != nullptr ? io::dtype_name(table->dtype) : "?";
+}
+
+std::string HuggingFaceSource::hash() const {
+  std::string all = io::sha256_file(folder_ / "config.json");
+  for (const auto& file : tensors_.files()) all += io::sha256_file(file.path());
+  return io::sha256_hex(all);
+}
+
+}  // namespace peftlab::model

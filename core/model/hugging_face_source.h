@@ -1,0 +1,29 @@
+// A Hugging Face folder: config.json and safetensors, single or sharded.
+#pragma once
+
+#include "core/io/safetensors.h"
+#include "core/model/weight_source.h"
+
+namespace peftlab::model {
+
+class HuggingFaceSource final : public WeightSource {
+ public:
+  explicit HuggingFaceSource(const std::filesystem::path& folder);
+  const DecoderSpec& spec() const override { return spec_; }
+  bool has(const std::string& name) const override;
+  torch::Tensor read(const std::string& name, torch::ScalarType type) const override;
+  std::vector<std::string> names() const override { return tensors_.names(); }
+  std::string stored_type() const override;
+  std::string hash() const override;
+  const std::filesystem::path& path() const override { return folder_; }
+
+ private:
+  std::filesystem::path folder_;
+  DecoderSpec spec_;
+  io::SafetensorsSet tensors_;
+};
+
+/// A copy of the bytes as a tensor on the CPU. Throws ConfigError "<where>: ..." for a type libtorch has no name for here.
+torch::Tensor to_tensor(const io::TensorView& view, const std::string& where);
+
+}  // namespace peftlab::model

@@ -1,0 +1,122 @@
+#include "core/model/weights.h"
+
+#include <set>
+#include <sstream>
+
+namespace peftlab::model {
+
+/// Reads tensors by name, checks their shapes and notes what it has seen.
+struct Weights::Loader {
+  Weights& weights;
+  const WeightSource& source;
+  torch::ScalarType type;
+  torch::Device device;
+  io::Mistakes mistakes;
+  std::set<std::string> seen;
+
+  ParameterSlot* parameter(const std::string& name, int64_t layer, const std::vector<int64_t>& shape) {
+    seen.insert(name);
+    torch::Tensor value;
+    if (!source.has(name)) {
+      mistakes.add(source.path().string(), "", "tensor " + name + " is missing");
+    } else {
+      value = source.read(name, type).to(device);
+      if (value.sizes().vec() != shape) {
+        std::ostringstream text;
+        text << "tensor " << name << " has shape " << value.sizes() << ", expected " << torch::IntArrayRef(shape);
+        mistakes.add(source.path().string(), "", text.str());
+      }
+    }
+    weights.parameters_.push_back({FrozenParameter(name, layer, value), nullptr, &weights.patched});
+    return &weights.parameters_.back();
+  }
+
+  LinearSlot* linear(const std::string& module, int64_t layer, int64_t out, int64_t in, bool bias) {
+    ParameterSlot* weight = parameter(module + ".weight", layer, {out, in});
+    ParameterSlot* shift = bias ? parameter(module + ".bias", layer, {out}) : nullptr;
+    if (!mistakes.empty()) return nullptr;
+    auto storage = std::make_shared<DenseStorage>(weight->base.value());
+    FrozenLinear base(module, layer, storage, bias ? shift->base.value() : torch::Tensor());
+    weights.linears_.push_back({base, nullptr, weight, shift, &weights.patched});
+    return &weights.linears_.back();
+  }
+
+  NormSlot norm(const std::string& module, int64_t layer, int64_t width) {
+    NormSlot slot{parameter(module + ".weight", layer, {width}), nullptr};
+    if (source.spec().norm.kind == NormKind::layer) slot.bias = parameter(module + ".bias", layer, {width});
+    return slot;
+  }
+
+  /// Rows of each query/key/value module: three apart, or one that holds all.
+  std::vector<int64_t> query_key_value_rows() const {
+    const ModelShape& s = source.spec().shape;
+    const int64_t q = s.num_heads * s.head_width, kv = s.num_kv_heads * s.head_width;
+    if (source.spec().names.query_key_value.size() == 1) return {q + 2 * kv};
+    return {q, kv, kv};
+  }
+
+  Layer layer(int64_t i) {
+    const DecoderSpec& spec = source.spec();
+    const ModelShape& s = spec.shape;
+    const ModuleNames& n = spec.names;
+    Layer layer;
+    layer.index = i;
+    layer.attention_norm = norm(spec.layer_name(i, n.attention_norm), i, s.width);
+    const auto rows = query_key_value_rows();
+    for (size_t j = 0; j < rows.size(); ++j) {
+      layer.query_key_value.push_back(
+          linear(spec.layer_name(i, n.query_key_value[j]), i, rows[j], s.width, spec.query_key_value_bias));
+    }
+    if (spec.query_key_norm) {
+      layer.query_norm = norm(spec.layer_name(i, n.query_norm), i, s.head_width);
+      layer.key_norm = norm(spec.layer_name(i, n.key_norm), i, s.head_width);
+    }
+    layer.attention_output = linear(spec.layer_name(i, n.attention_output), i, s.width, s.num_heads * s.head_width,
+                                    spec.attention_output_bias);
+    layer.mlp_norm = norm(spec.layer_name(i, n.mlp_norm), i, s.width);
+    const int64_t parts = spec.mlp.gated && n.mlp_input.size() == 1 ? 2 : 1;
+    for (const auto& module : n.mlp_input) {
+      layer.mlp_input.push_back(linear(spec.layer_name(i, module), i, parts * s.mlp_width, s.width, spec.mlp_bias));
+    }
+    layer.mlp_output = linear(spec.layer_name(i, n.mlp_output), i, s.width, s.mlp_width, spec.mlp_bias);
+    return layer;
+  }
+
+  /// Tensors that nothing asked for. A tied head may be there again; old files carry the rotary frequencies.
+  void refuse_unexpected() {
+    const DecoderSpec& spec = source.spec();
+    for (const auto& name : source.names()) {
+      const bool harmless = name.ends_with("rotary_emb.inv_freq") || (spec.shape.tied_head && name == spec.names.head + ".weight");
+      if (!seen.contains(name) && !harmless) {
+        mistakes.add(source.path().string(), "", "tensor " + name + " is not part of architecture " + spec.shape.architecture);
+      }
+    }
+  }
+};
+
+Weights::Weights(const WeightSource& source, torch::ScalarType type, torch::Device device) {
+  torch::NoGradGuard no_grad;
+  const DecoderSpec& spec = source.spec();
+  Loader loader{*this, source, type, device, {}, {}};
+  embedding = loader.parameter(spec.names.embedding + ".weight", -1, {spec.shape.vocab_size, spec.shape.width});
+  for (int64_t i = 0; i < spec.shape.num_layers; ++i) layers.push_back(loader.layer(i));
+  final_norm = loader.norm(spec.names.final_norm, -1, spec.shape.width);
+  if (!spec.shape.tied_head) head = loader.linear(spec.names.head, -1, spec.shape.vocab_size, spec.shape.width, /*bias=*/false);
+  loader.refuse_unexpected();
+  loader.mistakes.throw_if_any();
+}
+
+int64_t Weights::bytes() const {
+  int64_t total = 0;
+  std::set<const ParameterSlot*> matrices;
+  for (const auto& linear : linears_) {
+    total += linear.base.storage()->bytes();
+    matrices.insert(linear.weight);
+  }
+  for (const auto& slot : parameters_) {
+    if (!matrices.contains(&slot)) total += static_cast<int64_t>(slot.base.value().nbytes());
+  }
+  return total;
+}
+
+}  // namespace peftlab::model

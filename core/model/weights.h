@@ -1,0 +1,54 @@
+// All tensors of a decoder in memory, arranged by layer.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/model/slots.h"
+#include "core/model/weight_source.h"
+
+namespace peftlab::model {
+
+struct Layer {
+  int64_t index = 0;
+  NormSlot attention_norm;
+  std::vector<LinearSlot*> query_key_value;  // three, or one whose rows are [q | k | v]
+  NormSlot query_norm;                       // weight nullptr: none
+  NormSlot key_norm;
+  LinearSlot* attention_output = nullptr;
+  NormSlot mlp_norm;
+  std::vector<LinearSlot*> mlp_input;  // gate and up, or one
+  LinearSlot* mlp_output = nullptr;
+};
+
+/// Owns every slot. Not copyable: layers and patches point into it.
+class Weights {
+ public:
+  /// Reads everything the specification names, in `type` on `device`. Throws ConfigError that lists every tensor that is
+  /// missing, misshapen or not expected.
+  Weights(const WeightSource& source, torch::ScalarType type, torch::Device device);
+  Weights(const Weights&) = delete;
+  Weights& operator=(const Weights&) = delete;
+
+  std::vector<Layer> layers;
+  NormSlot final_norm;
+  ParameterSlot* embedding = nullptr;  // (V, C)
+  LinearSlot* head = nullptr;          // nullptr: tied to the embedding
+  bool patched = true;                 // false: every slot behaves as if empty
+
+  std::deque<ParameterSlot>& parameters() { return parameters_; }
+  const std::deque<ParameterSlot>& parameters() const { return parameters_; }
+  std::deque<LinearSlot>& linears() { return linears_; }
+  const std::deque<LinearSlot>& linears() const { return linears_; }
+  /// Bytes of all frozen tensors as they are kept.
+  int64_t bytes() const;
+
+ private:
+  struct Loader;
+  std::deque<ParameterSlot> parameters_;  // in the model's order; deque: addresses stay
+  std::deque<LinearSlot> linears_;
+};
+
+}  // namespace peftlab::model

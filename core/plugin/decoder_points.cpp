@@ -1,0 +1,130 @@
+#include "core/plugin/decoder_points.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include "core/io/streams.h"
+#include "core/plugin/target_match.h"
+
+namespace peftlab::plugin {
+
+DecoderPoints::DecoderPoints(model::Decoder& decoder, uint64_t seed, Encode encode)
+    : decoder_(decoder), seed_(seed), encode_(std::move(encode)) {}
+
+torch::ScalarType DecoderPoints::trainable_type() const {
+  return decoder_.type() == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+}
+
+std::vector<int64_t> DecoderPoints::encode(const std::string& text) const {
+  if (!encode_) throw ConfigError("the model has no tokenizer, which is needed to start from a text");
+  return encode_(text);
+}
+
+std::vector<KeyValue> DecoderPoints::keys_values(const std::vector<int64_t>& ids) const {
+  torch::NoGradGuard no_grad;
+  model::PatchesOff off(decoder_);
+  model::Context made;
+  decoder_.hidden(model::make_batch({model::unlabelled(ids)}, /*share_beginning=*/false), nullptr, &made);
+  return made.layers;
+}
+
+std::vector<const FrozenLinear*> DecoderPoints::weights(const Targets& targets) const {
+  const auto& linears = decoder_.weights().linears();
+  std::vector<TargetModule> modules;
+  for (const auto& slot : linears) modules.push_back({slot.base.name(), slot.base.layer(), slot.base.layer() >= 0});
+  const auto matches = match_targets(modules, targets);
+  std::vector<const FrozenLinear*> found;
+  for (size_t i = 0; i < matches.size(); ++i) {
+    if (matches[i]) found.push_back(&linears[i].base);
+  }
+  return found;
+}
+
+std::vector<const FrozenParameter*> DecoderPoints::parameters(const Targets& targets) const {
+  const auto& slots = decoder_.weights().parameters();
+  std::vector<TargetModule> modules;
+  for (const auto& slot : slots) {
+    const std::string& name = slot.base.name();
+    modules.push_back({name.substr(0, name.rfind('.')), slot.base.layer(), /*all_linear=*/false});
+  }
+  const auto matches = match_targets(modules, targets);
+  std::vector<const FrozenParameter*> found;
+  for (size_t i = 0; i < matches.size(); ++i) {
+    if (matches[i]) found.push_back(&slots[i].base);
+  }
+  return found;
+}
+
+void DecoderPoints::claim(const std::string& point) {
+  const auto [at, fresh] = claimed_.emplace(point, filler_);
+  if (!fresh) throw ConfigError(point + " is filled twice: by " + at->second + " and by " + filler_);
+}
+
+void DecoderPoints::fill_virtual_tokens(std::shared_ptr<VirtualTokens> patch) {
+  claim("the virtual tokens");
+  decoder_.virtual_tokens = std::move(patch);
+}
+
+void DecoderPoints::fill_prefix(std::shared_ptr<PrefixPatch> patch) {
+  claim("the prefix");
+  decoder_.prefix = std::move(patch);
+}
+
+void DecoderPoints::fill_table(std::shared_ptr<TablePatch> patch) {
+  claim(decoder_.spec().names.embedding);
+  decoder_.table = std::move(patch);
+}
+
+void DecoderPoints::fill_weight(const FrozenLinear& base, std::shared_ptr<WeightPatch> patch) {
+  claim(base.name());
+  slot_of(base).patch = std::move(patch);
+}
+
+void DecoderPoints::fill_parameter(const FrozenParameter& base, std::shared_ptr<ParameterPatch> patch) {
+  const std::string module = base.name().substr(0, base.name().rfind('.'));
+  const auto patched = claimed_.find(module);
+  if (patched != claimed_.end()) throw ConfigError(base.name() + " is filled twice: by " + patched->second + " and by " + filler_);
+  claim(base.name());
+  slot_of(base).patch = std::move(patch);
+}
+
+void DecoderPoints::store(const FrozenLinear& base, std::shared_ptr<const WeightStorage> storage) {
+  model::LinearSlot& slot = slot_of(base);
+  TORCH_CHECK(storage->in() == base.in() && storage->out() == base.out(), "storage of (", storage->out(), ", ", storage->in(),
+              ") for ", base.name(), " of (", base.out(), ", ", base.in(), ")");
+  slot.base.set_storage(std::move(storage));
+  slot.weight->base = FrozenParameter(slot.weight->base.name(), base.layer(), torch::Tensor());
+}
+
+at::Generator DecoderPoints::generator(const std::string& name) const {
+  return at::detail::createCPUGenerator(io::stream_seed(seed_, io::kInitStream, name));
+}
+
+std::vector<FilledPoint> DecoderPoints::filled() const {
+  std::vector<FilledPoint> points;
+  if (decoder_.virtual_tokens) points.push_back({PointKind::kVirtualTokens, "", decoder_.virtual_tokens});
+  if (decoder_.prefix) points.push_back({PointKind::kPrefix, "", decoder_.prefix});
+  if (decoder_.table) points.push_back({PointKind::kTable, decoder_.spec().names.embedding, decoder_.table});
+  for (const auto& slot : decoder_.weights().linears()) {
+    if (slot.patch) points.push_back({PointKind::kWeight, slot.base.name(), slot.patch});
+  }
+  for (const auto& slot : decoder_.weights().parameters()) {
+    if (slot.patch) points.push_back({PointKind::kParameter, slot.base.name(), slot.patch});
+  }
+  return points;
+}
+
+model::LinearSlot& DecoderPoints::slot_of(const FrozenLinear& base) const {
+  for (auto& slot : decoder_.weights().linears()) {
+    if (&slot.base == &base) return slot;
+  }
+  throw ConfigError(base.name() + " is not a linear layer of this model");
+}
+
+model::ParameterSlot& DecoderPoints::slot_of(const FrozenParameter& base) const {
+  for (auto& slot : decoder_.weights().parameters()) {
+    if (&slot.base == &base) return slot;
+  }
+  throw ConfigError(base.name() + " is not a tensor of this model");
+}
+
+}  // namespace peftlab::plugin

@@ -1,0 +1,47 @@
+// Module names in include/peftlab/peft.h.
+#include <algorithm>
+#include <cmath>
+
+#include "peftlab/peft.h"
+
+namespace peftlab {
+
+bool is_named(const std::string& module, const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& name) { return module == name || module.ends_with("." + name); });
+}
+
+NumberPattern::NumberPattern(Options& options, const std::string& key, const std::string& about, int64_t integers_to) {
+  for (const auto& [name, number] : options.numbers(key, about)) {
+    const bool whole = number == std::floor(number) && std::abs(number) < 9e15;
+    if (integers_to > 0 && (!whole || number < 1 || number > static_cast<double>(integers_to))) {
+      options.mistake(key, "expected an integer from 1 to " + std::to_string(integers_to) + " for '" + name + "'");
+      continue;
+    }
+    try {
+      entries_.emplace_back(std::regex("(.*\\.)?(" + name + ")"), number);
+    } catch (const std::regex_error& error) {
+      options.mistake(key, "'" + name + "' is no regular expression: " + error.what());
+    }
+    fields_.set(name, whole ? Value(static_cast<int64_t>(number)) : Value(number));
+  }
+}
+
+double NumberPattern::at(const std::string& module, double fallback) const {
+  for (const auto& [pattern, number] : entries_) {
+    if (std::regex_match(module, pattern)) return number;
+  }
+  return fallback;
+}
+
+std::string table_module(const InjectionPoints& points) {
+  const auto table = points.embedding_table();
+  Targets all;
+  all.regex = ".*";
+  for (const auto* parameter : points.parameters(all)) {
+    if (parameter->value().is_same(table)) return parameter->name().substr(0, parameter->name().rfind('.'));
+  }
+  TORCH_CHECK(false, "table_module: the embedding table is not among the model's parameters");
+}
+
+}  // namespace peftlab

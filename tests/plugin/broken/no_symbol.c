@@ -1,0 +1,2 @@
+/* A shared library, but not a method. */
+int answer(void) { return 42; }
