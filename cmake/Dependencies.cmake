@@ -1,13 +1,14 @@
 # What peftlab builds on; CONTRIBUTING.md gives the reason for each.
 
-set(PEFTLAB_MINIMUM_TORCH 2.6)
-find_package(Torch REQUIRED)
-if(Torch_VERSION VERSION_LESS PEFTLAB_MINIMUM_TORCH)
-  message(FATAL_ERROR
-          "libtorch ${Torch_VERSION} was found at ${TORCH_INSTALL_PREFIX}; peftlab needs ${PEFTLAB_MINIMUM_TORCH} or newer. "
-          "Point CMAKE_PREFIX_PATH at a newer one, or unset it and let ./peftlab install its own")
+include(Libtorch)
+# After what the user points to: the one that ./peftlab has installed.
+set(peftlab_cache "$ENV{PEFTLAB_HOME}")
+if(NOT peftlab_cache)
+  set(peftlab_cache "$ENV{HOME}/.cache/peftlab")
 endif()
-find_package(Boost 1.74 REQUIRED COMPONENTS filesystem)
+file(GLOB peftlab_own_torch "${peftlab_cache}/env-torch*/lib/python*/site-packages/torch")
+peftlab_use_torch(${peftlab_own_torch})
+find_package(Boost 1.74 REQUIRED CONFIG COMPONENTS filesystem)
 find_package(nlohmann_json 3.10 REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 find_package(CLI11 2.1 REQUIRED)

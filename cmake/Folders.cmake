@@ -8,20 +8,13 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 add_library(peftlab_settings INTERFACE)
 target_include_directories(peftlab_settings INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
-target_compile_options(peftlab_settings INTERFACE -Wall -Wextra -Wno-unknown-pragmas $<$<BOOL:${PEFTLAB_WARNINGS_AS_ERRORS}>:-Werror>)
-
-# libtorch with its headers as system headers, so that -Wall looks at our own code only.
-add_library(peftlab_torch INTERFACE)
-target_link_libraries(peftlab_torch INTERFACE ${TORCH_LIBRARIES})
-separate_arguments(torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
-target_compile_options(peftlab_torch INTERFACE ${torch_flags})
-target_include_directories(peftlab_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+target_compile_options(peftlab_settings INTERFACE -Wall -Wextra -Wno-unknown-pragmas -Wno-restrict $<$<BOOL:${PEFTLAB_WARNINGS_AS_ERRORS}>:-Werror>)
 
 # peftlab_folder(io [TORCH] [DEPENDS quant ...] [LIBRARIES target ...])
 # builds core/<name>/*.cpp as the static library core_<name>. TORCH gives it libtorch and a precompiled header.
 function(peftlab_folder name)
   cmake_parse_arguments(ARG "TORCH" "" "DEPENDS;LIBRARIES" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*/*.cpp)
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   if(NOT sources)
     return()

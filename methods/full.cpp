@@ -13,7 +13,9 @@ class Full final : public peftlab::Method {
   explicit Full(peftlab::Options&) {}
 
   void attach(peftlab::InjectionPoints& points, const peftlab::Adapter*) override {
-    for (const auto* parameter : points.parameters({.regex = ".*"})) {
+    peftlab::Targets every;
+    every.regex = ".*";
+    for (const auto* parameter : points.parameters(every)) {
       points.fill_parameter(*parameter, std::make_shared<peftlab::ParameterPatch>(*parameter));
     }
   }

@@ -18,7 +18,9 @@ class LastLayer final : public peftlab::Method {
     const int64_t last = points.shape().num_layers - 1;
     const auto table = points.embedding_table();
     bool behind = false;  // The model's order is that of its forward pass: what follows the last block is norm and head.
-    for (const auto* parameter : points.parameters({.regex = ".*"})) {
+    peftlab::Targets every;
+    every.regex = ".*";
+    for (const auto* parameter : points.parameters(every)) {
       behind = behind || parameter->layer() == last;
       const bool in_head = behind || (points.shape().tied_head && parameter->value().is_same(table));
       if (parameter->layer() != last && !(head_ && in_head)) continue;

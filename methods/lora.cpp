@@ -141,7 +141,9 @@ class Lora final : public peftlab::Method {
     for (const auto* base : linears(points, table)) fill(points, *base, loaded != nullptr);
     if (names_table(table)) fill_table(points, table, loaded != nullptr);
     if (!saved_.empty()) {
-      for (const auto* base : points.parameters({.names = saved_})) {
+      Targets whole;
+      whole.names = saved_;
+      for (const auto* base : points.parameters(whole)) {
         points.fill_parameter(*base, std::make_shared<peftlab::ParameterPatch>(*base));
       }
     }
@@ -161,7 +163,11 @@ class Lora final : public peftlab::Method {
     if (!value.is_text() || value.text() != "gaussian") options.mistake("init", "expected true, \"gaussian\" or \"random\"");
     return Start::kGaussian;
   }
-  Targets default_targets() const { return {.all_linear = parameters_.empty()}; }
+  Targets default_targets() const {
+    Targets targets;
+    targets.all_linear = parameters_.empty();
+    return targets;
+  }
 
   // The rank and scale of one module: the first pattern that matches it counts.
   Size size_of(const std::string& module) const {
@@ -251,7 +257,9 @@ void Lora::fill_table(peftlab::InjectionPoints& points, const std::string& table
 
 // The biases of layers that have no patch; a patch trains its own.
 void Lora::fill_biases(peftlab::InjectionPoints& points) {
-  for (const auto* parameter : points.parameters({.regex = ".*"})) {
+  Targets every;
+  every.regex = ".*";
+  for (const auto* parameter : points.parameters(every)) {
     const auto& name = parameter->name();
     const auto module = name.substr(0, name.rfind('.'));
     if (!name.ends_with(".bias") || peftlab::is_named(module, filled_) || peftlab::is_named(module, saved_)) continue;

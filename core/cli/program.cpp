@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "core/cli/commands.h"
+#include "core/cli/help_format.h"
 #include "core/lab/version.h"
 #include "peftlab/error.h"
 
@@ -42,6 +43,7 @@ int run_program(int argc, char** argv) {
   CLI::App app{"peftlab compares parameter-efficient fine-tuning methods on a model and a task of yours.", "peftlab"};
   app.set_version_flag("--version", std::string("peftlab ") + lab::kVersion);
   app.require_subcommand(1);
+  app.formatter(help_format());
   app.failure_message(CLI::FailureMessage::simple);
   Action action;
   for (auto add : {add_run, add_data, add_methods, add_inspect, add_generate, add_chat, add_export, add_merge, add_tokenize,

@@ -54,7 +54,7 @@ std::optional<char32_t> find_any(const std::string& text, const CharacterSet& se
 void clean_text(const Cleaning& rule, std::string& text) {
   if (!rule.normalize.empty()) text = normalized(text, rule.normalize);
   for (const auto& [from, to] : rule.replace) replace_all(text, from, to);
-  if (!rule.remove.empty()) text = without(text, rule.remove);
+  if (!rule.remove.empty() && find_any(text, rule.remove)) text = without(text, rule.remove);
   if (rule.strip) text = stripped(text);
 }
 

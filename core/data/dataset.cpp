@@ -25,7 +25,9 @@ class Preparation {
     read();
     remove_duplicates();
     shuffle(records_, named_stream(task_.split.seed, "split"));
-    for (const Record& record : records_) count(record.fields, in_records_);
+    if (options_.full_account) {
+      for (const Record& record : records_) count_without_derived(record.fields);
+    }
     divide();
     list_characters();
     result_.hash = hash();
@@ -65,9 +67,13 @@ class Preparation {
 
   std::string key_of(const Json& fields) const {
     if (task_.unique.empty()) return fields.dump();
-    Json key = Json::array();
-    for (const auto& name : task_.unique) key.push_back(fields.contains(name) ? fields.at(name) : Json());
-    return key.dump();
+    std::string key;
+    for (const auto& name : task_.unique) {
+      const auto found = fields.find(name);
+      const std::string text = found == fields.end() ? "" : found->is_string() ? found->get<std::string>() : found->dump();
+      key += (found == fields.end() ? "-" : found->is_string() ? "t" : "j") + std::to_string(text.size()) + ":" + text;
+    }
+    return key;
   }
 
   /// Fills the splits one after the other, in the order of the records. Records whose input was seen go where it went, or nowhere.
@@ -148,6 +154,12 @@ class Preparation {
     for_each_text(fields, [&](const std::string& text) {
       for (size_t at = 0; at < text.size();) ++counts[next_character(text, at)];
     });
+  }
+
+  /// What was made from other fields would count their characters twice.
+  void count_without_derived(Json fields) {
+    for (const Derived& rule : task_.derive) fields.erase(rule.field);
+    count(fields, in_records_);
   }
 
   void list_characters() {

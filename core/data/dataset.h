@@ -26,7 +26,7 @@ struct DropReason {
 struct CharacterCount {
   char32_t character = 0;
   int64_t in_source = 0;   // over all records, as read
-  int64_t in_records = 0;  // over the records that are left after cleaning and de-duplication
+  int64_t in_records = 0;  // over what is left after cleaning and de-duplication, derived fields apart
 };
 
 struct Dataset {

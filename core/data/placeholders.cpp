@@ -1,5 +1,7 @@
 #include "core/data/placeholders.h"
 
+#include <algorithm>
+
 namespace peftlab::data {
 namespace {
 

@@ -154,7 +154,7 @@ void print_lengths(std::ostream& out, const TokenisedSplits& tokens, const Repor
   out << cut_to_width("\ntokens of " + tokens.model + ", format " + tokens.format->hash().substr(0, kHashDigits), style.width) << '\n';
   std::string heading = left("", 18);
   for (const char* name : {"min", "median", "p95", "max"}) heading += right(name, 9);
-  out << heading << right("sum", 13) << '\n';
+  out << cut_to_width(heading + right("sum", 13), style.width) << '\n';
   for (const auto& [name, set] : tokens.splits) print_split_lengths(out, name, set, style);
   for (const auto& [name, set] : tokens.splits) print_split_facts(out, name, set, tokens, style);
 }

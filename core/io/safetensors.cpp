@@ -52,7 +52,9 @@ const DtypeFacts& facts(Dtype dtype) { return kDtypes[static_cast<size_t>(dtype)
 
 uint64_t header_bytes(const MappedFile& map) {
   const std::string path = map.path().string();
-  if (map.size() >= 4 && (map.text(0, 4) == std::string_view("PK\3\4") || map.data()[0] == std::byte{0x80})) {
+  // A header of 128 bytes, or 128 more than a multiple of 256, begins with a pickle's first byte too; its JSON tells them apart.
+  const bool looks_right = map.size() > 8 && map.data()[8] == std::byte{'{'};
+  if (!looks_right && map.size() >= 4 && (map.text(0, 4) == std::string_view("PK\3\4") || map.data()[0] == std::byte{0x80})) {
     throw ConfigError(path +
                       ": is a pickle or zip file, not safetensors; pickles run code when loaded and are never read; "
                       "save the model with save_pretrained(..., safe_serialization=True)");

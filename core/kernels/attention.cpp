@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "core/kernels/absent.h"
 #include "core/kernels/attention_checks.h"
 #include "core/kernels/attention_tree.h"
 #include "core/kernels/loops/attention_worker.h"
@@ -89,7 +90,7 @@ class TreeAttention : public torch::autograd::Function<TreeAttention> {
     const auto handle = c10::static_intrusive_pointer_cast<PlanHandle>(ctx->saved_data["plan"].toCapsule());
     const auto& plan = handle->plan;
     bool need[5];
-    for (size_t i = 0; i < 5; ++i) need[i] = saved[i].defined() && ctx->needs_input_grad(i);
+    for (size_t i = 0; i < 5; ++i) need[i] = ctx->needs_input_grad(i);
     const loops::AttentionWants wants{need[0], need[1] || need[3], need[2] || need[4], need[3] || need[4]};
     const auto work = loops::share_out(plan, num_back_shares(plan));
     std::vector<loops::KeyGradients> shares(work.size());
@@ -123,7 +124,7 @@ class TreeAttention : public torch::autograd::Function<TreeAttention> {
   }
 };
 
-torch::Tensor contiguous(const torch::Tensor& x) { return x.defined() ? x.contiguous() : x; }
+torch::Tensor contiguous(const torch::Tensor& x) { return stand_in(x).contiguous(); }
 
 }  // namespace
 

@@ -1,5 +1,7 @@
 #include "core/kernels/cross_entropy.h"
 
+#include "core/kernels/absent.h"
+
 #include <torch/all.h>
 
 #include <algorithm>
@@ -88,7 +90,8 @@ void for_each_chunk(int64_t num_rows, int64_t chunk_rows, F f) {
 class FrozenHeadLoss : public torch::autograd::Function<FrozenHeadLoss> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& h, const torch::Tensor& weight,
-                               const torch::Tensor& bias, const torch::Tensor& targets, double softcap, bool with_gradient) {
+                               const torch::Tensor& bias_or_none, const torch::Tensor& targets, double softcap, bool with_gradient) {
+    const auto bias = given(bias_or_none);
     const Head head{weight.to(h.scalar_type()), bias.defined() ? bias.to(h.scalar_type()) : bias, softcap};
     auto losses = torch::empty({h.size(0)}, h.options().dtype(sum_type(h.scalar_type())));
     auto dh = with_gradient ? torch::empty_like(h) : torch::Tensor();
@@ -116,7 +119,8 @@ class FrozenHeadLoss : public torch::autograd::Function<FrozenHeadLoss> {
 class TrainedHeadLoss : public torch::autograd::Function<TrainedHeadLoss> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& h, const torch::Tensor& weight,
-                               const torch::Tensor& bias, const torch::Tensor& targets, double softcap) {
+                               const torch::Tensor& bias_or_none, const torch::Tensor& targets, double softcap) {
+    const auto bias = given(bias_or_none);
     const Head head{weight.to(h.scalar_type()), bias.defined() ? bias.to(h.scalar_type()) : bias, softcap};
     const auto all_sums = torch::empty({h.size(0)}, h.options().dtype(sum_type(h.scalar_type())));
     auto losses = torch::empty_like(all_sums);
@@ -126,14 +130,15 @@ class TrainedHeadLoss : public torch::autograd::Function<TrainedHeadLoss> {
       all_sums.narrow(0, begin, count).copy_(sums);
       losses.narrow(0, begin, count).copy_(losses_of(z, sums, targets.narrow(0, begin, count), softcap));
     });
-    ctx->save_for_backward({h, weight, bias, targets, all_sums});
+    ctx->save_for_backward({h, weight, bias_or_none, targets, all_sums});
     ctx->saved_data["softcap"] = softcap;
     return losses;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const auto saved = ctx->get_saved_variables();
-    const auto &h = saved[0], &weight = saved[1], &bias = saved[2], &targets = saved[3], &sums = saved[4];
+    const auto bias = given(saved[2]);
+    const auto &h = saved[0], &weight = saved[1], &targets = saved[3], &sums = saved[4];
     const Head head{weight.to(h.scalar_type()), bias.defined() ? bias.to(h.scalar_type()) : bias,
                     ctx->saved_data["softcap"].toDouble()};
     const auto scale = grads[0].contiguous();
@@ -192,8 +197,8 @@ torch::Tensor linear_cross_entropy(const torch::Tensor& h, const torch::Tensor& 
   check(h, weight, bias, targets);
   const auto rows = h.contiguous();
   const auto hits = targets.contiguous();
-  if (wants_gradient(weight) || wants_gradient(bias)) return TrainedHeadLoss::apply(rows, weight, bias, hits, softcap);
-  return FrozenHeadLoss::apply(rows, weight, bias, hits, softcap, wants_gradient(h));
+  if (wants_gradient(weight) || wants_gradient(bias)) return TrainedHeadLoss::apply(rows, weight, stand_in(bias), hits, softcap);
+  return FrozenHeadLoss::apply(rows, weight, stand_in(bias), hits, softcap, wants_gradient(h));
 }
 
 }  // namespace peftlab::kernels

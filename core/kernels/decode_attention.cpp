@@ -2,8 +2,10 @@
 
 #include <torch/all.h>
 
+#include <algorithm>
 #include <limits>
 
+#include "core/kernels/loops/decode_worker.h"
 #include "core/kernels/types.h"
 
 namespace peftlab::kernels {
@@ -21,6 +23,9 @@ void check(const torch::Tensor& q, const DecodeCache& cache) {
               "decode_attention: q (B, H, D) needs own keys and values (B, T, K, D) with H a multiple of K, got ", q.sizes(),
               ", ", cache.own_k.sizes(), " and ", cache.own_v.sizes());
   const int64_t batch = q.size(0);
+  TORCH_CHECK(cache.own_k.scalar_type() == q.scalar_type() && cache.own_v.scalar_type() == q.scalar_type(),
+              "decode_attention: q and own keys and values are ", q.scalar_type(), ", ", cache.own_k.scalar_type(), " and ",
+              cache.own_v.scalar_type(), ", expected one type");
   TORCH_CHECK(fits(cache.lengths, {batch}, torch::kInt64) && fits(cache.positions, {batch}, torch::kInt64),
               "decode_attention: lengths and positions must be ", batch, " int64");
   TORCH_CHECK(batch == 0 || (cache.lengths.min().item<int64_t>() >= 1 &&
@@ -33,6 +38,47 @@ void check(const torch::Tensor& q, const DecodeCache& cache) {
   TORCH_CHECK(fits(cache.shared_k, sizes, q.scalar_type()) && fits(cache.shared_v, sizes, q.scalar_type()) &&
                   fits(cache.shared_positions, {shared}, torch::kInt64),
               "decode_attention: shared keys of ", cache.shared_k.sizes(), " do not fit own keys of ", cache.own_k.sizes());
+}
+
+torch::Tensor contiguous(const torch::Tensor& x) { return x.defined() ? x.contiguous() : x; }
+
+/// x (B, T, K, D) itself when each row's heads lie together, so that a cache with room to grow is not copied.
+torch::Tensor with_rows_whole(const torch::Tensor& x) {
+  return x.stride(3) == 1 && x.stride(2) == x.size(3) ? x : x.contiguous();
+}
+
+/// For each sequence the place of the first shared and the first own key within the window.
+struct FirstSeen {
+  std::vector<int64_t> shared, own;  // (B)
+};
+
+FirstSeen first_seen(const DecodeCache& cache, int64_t window) {
+  const int64_t batch = cache.lengths.numel();
+  FirstSeen seen{std::vector<int64_t>(batch, 0), std::vector<int64_t>(batch, 0)};
+  if (window == 0) return seen;
+  const auto lengths = cache.lengths.contiguous(), positions = cache.positions.contiguous();
+  const auto shared = contiguous(cache.shared_positions);
+  const int64_t* const from = elements<int64_t>(shared);
+  const int64_t* const to = from + (shared.defined() ? shared.numel() : 0);
+  TORCH_CHECK(std::is_sorted(from, to), "decode_attention: shared_positions must not go back");
+  for (int64_t i = 0; i < batch; ++i) {
+    const int64_t last = elements<int64_t>(positions)[i];
+    seen.shared[i] = std::upper_bound(from, to, last - window) - from;
+    seen.own[i] = std::max<int64_t>(0, elements<int64_t>(lengths)[i] - window);
+  }
+  return seen;
+}
+
+template <typename T>
+void run_blocks(const loops::DecodeInputs<T>& inputs, int64_t batch, T* result) {
+  constexpr int64_t kSequences = 32;  // that share one pass over the shared keys
+  const int64_t blocks = (batch + kSequences - 1) / kSequences;
+  at::parallel_for(0, inputs.shape.kv_heads * blocks, /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i % blocks * kSequences;
+      loops::decode_block(inputs, i / blocks, first, std::min(first + kSequences, batch), result);
+    }
+  });
 }
 
 }  // namespace
@@ -71,7 +117,32 @@ torch::Tensor decode_attention(const torch::Tensor& q, const DecodeCache& cache,
 }  // namespace slow
 
 torch::Tensor decode_attention(const torch::Tensor& q, const DecodeCache& cache, const AttentionOptions& options) {
-  return slow::decode_attention(q, cache, options);
+  if (!has_fast_rows(q)) return slow::decode_attention(q, cache, options);
+  check(q, cache);
+  const torch::NoGradGuard no_grad;
+  const auto own_k = with_rows_whole(cache.own_k), own_v = with_rows_whole(cache.own_v);
+  if (own_k.strides() != own_v.strides()) {
+    auto even = cache;
+    even.own_k = own_k.contiguous();
+    even.own_v = own_v.contiguous();
+    return decode_attention(q, even, options);
+  }
+  const auto seen = first_seen(cache, options.window);
+  const auto rows = q.contiguous();
+  const auto shared_k = contiguous(cache.shared_k), shared_v = contiguous(cache.shared_v);
+  const auto lengths = cache.lengths.contiguous();
+  auto result = torch::empty_like(rows);
+  with_row_type(q.scalar_type(), [&](auto tag) {
+    using T = decltype(tag);
+    const loops::DecodeInputs<T> inputs{
+        {q.size(1), own_k.size(2), q.size(2)},
+        {static_cast<float>(options.scale), static_cast<float>(options.softcap)},
+        elements<T>(rows), elements<T>(shared_k), elements<T>(shared_v), shared_k.defined() ? shared_k.size(0) : 0,
+        elements<T>(own_k), elements<T>(own_v), own_k.stride(1), own_k.stride(0),
+        elements<int64_t>(lengths), seen.shared.data(), seen.own.data()};
+    run_blocks(inputs, q.size(0), mutable_elements<T>(result));
+  });
+  return result;
 }
 
 }  // namespace peftlab::kernels

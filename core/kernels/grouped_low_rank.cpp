@@ -2,13 +2,116 @@
 
 #include <torch/all.h>
 
+#include "core/kernels/low_rank_checks.h"
+#include "core/kernels/storage_handle.h"
+
 namespace peftlab::kernels {
 
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// What autograd need not see of the parts.
+struct Group : torch::CustomClassHolder {
+  std::vector<std::shared_ptr<const WeightStorage>> weights;
+  std::vector<torch::Tensor> biases;  // (out) or undefined
+  std::vector<double> scales;
+  std::vector<int64_t> ranks;
+};
+
+/// x (N, in) and all `down` as one (sum of ranks, in), in x's type.
+torch::Tensor joined_downs(const variable_list& factors, torch::ScalarType type) {
+  variable_list downs;
+  for (size_t i = 0; i < factors.size(); i += 2) downs.push_back(factors[i].to(type));
+  return torch::cat(downs);
+}
+
+class GroupedProduct : public torch::autograd::Function<GroupedProduct> {
+ public:
+  /// `factors`: down and up of each part in turn.
+  static variable_list forward(AutogradContext* ctx, const torch::Tensor& x, at::TensorList list,
+                               c10::intrusive_ptr<Group> group) {
+    const variable_list factors = list.vec();
+    const auto rows = as_rows(x);
+    const auto type = x.scalar_type();
+    const auto inner = at::linear(rows, joined_downs(factors, type));  // (N, sum of ranks)
+    variable_list results;
+    int64_t column = 0;
+    for (size_t i = 0; i < group->weights.size(); ++i) {
+      auto y = group->weights[i]->multiply(rows);
+      if (group->biases[i].defined()) y.add_(group->biases[i]);
+      const auto own = inner.narrow(1, column, group->ranks[i]);
+      y.addmm_(own, factors[2 * i + 1].to(type).t(), /*beta=*/1, /*alpha=*/group->scales[i]);
+      results.push_back(as_shape_of(y, x.sizes()));
+      column += group->ranks[i];
+    }
+    variable_list saved{rows, inner};
+    saved.insert(saved.end(), factors.begin(), factors.end());
+    ctx->save_for_backward(saved);
+    ctx->saved_data["group"] = c10::IValue::make_capsule(std::move(group));
+    ctx->saved_data["sizes"] = x.sizes().vec();
+    return results;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const auto &rows = saved[0], &inner = saved[1];
+    const variable_list factors(saved.begin() + 2, saved.end());
+    const auto group = c10::static_intrusive_pointer_cast<Group>(ctx->saved_data["group"].toCapsule());
+    const auto type = rows.scalar_type();
+    variable_list result(1 + factors.size() + 1);
+    auto d_inner = torch::empty_like(inner);
+    torch::Tensor dx;
+    int64_t column = 0;
+    for (size_t i = 0; i < grads.size(); ++i) {
+      const auto dy = as_rows(grads[i]);
+      const auto& up = factors[2 * i + 1];
+      d_inner.narrow(1, column, group->ranks[i]).copy_(at::mm(dy, (up * group->scales[i]).to(type)));
+      if (ctx->needs_input_grad(2 + 2 * i)) {
+        const auto d_up = at::mm(dy.t(), inner.narrow(1, column, group->ranks[i]));
+        result[2 + 2 * i] = d_up.to(up.scalar_type()).mul_(group->scales[i]);
+      }
+      if (ctx->needs_input_grad(0)) {
+        const auto part = group->weights[i]->multiply_back(dy);
+        dx = dx.defined() ? dx.add_(part) : part;
+      }
+      column += group->ranks[i];
+    }
+    if (dx.defined()) result[0] = dx.addmm_(d_inner, joined_downs(factors, type)).reshape(ctx->saved_data["sizes"].toIntVector());
+    split_downs(ctx, at::mm(d_inner.t(), rows), factors, *group, result);
+    return result;
+  }
+
+ private:
+  static void split_downs(AutogradContext* ctx, const torch::Tensor& d_downs, const variable_list& factors, const Group& group,
+                          variable_list& result) {
+    int64_t row = 0;
+    for (size_t i = 0; i < group.ranks.size(); ++i) {
+      if (ctx->needs_input_grad(1 + 2 * i)) {
+        result[1 + 2 * i] = d_downs.narrow(0, row, group.ranks[i]).to(factors[2 * i].scalar_type());
+      }
+      row += group.ranks[i];
+    }
+  }
+};
+
+}  // namespace
+
 std::vector<torch::Tensor> grouped_low_rank(const torch::Tensor& x, const std::vector<LowRankPart>& parts) {
-  std::vector<torch::Tensor> results;
-  results.reserve(parts.size());
-  for (const LowRankPart& part : parts) results.push_back(low_rank_linear(*part.base, x, part.factors));
-  return results;
+  if (parts.empty()) return {};
+  variable_list factors;
+  auto group = c10::make_intrusive<Group>();
+  for (const LowRankPart& part : parts) {
+    check_low_rank(*part.base, x, part.factors);
+    factors.push_back(part.factors.down);
+    factors.push_back(part.factors.up);
+    group->weights.push_back(part.base->storage());
+    group->biases.push_back(part.base->bias());
+    group->scales.push_back(part.factors.scale);
+    group->ranks.push_back(part.factors.down.size(0));
+  }
+  return GroupedProduct::apply(x, at::TensorList(factors), std::move(group));  // a vector would pass as no tensors at all
 }
 
 }  // namespace peftlab::kernels

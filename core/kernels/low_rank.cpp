@@ -2,6 +2,8 @@
 
 #include <torch/all.h>
 
+#include "core/kernels/absent.h"
+#include "core/kernels/low_rank_checks.h"
 #include "core/kernels/storage_handle.h"
 #include "core/kernels/types.h"
 
@@ -15,9 +17,10 @@ using torch::autograd::variable_list;
 class LowRankProduct : public torch::autograd::Function<LowRankProduct> {
  public:
   /// `z`: what the factors see; undefined for x itself.
-  static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& z, const torch::Tensor& down,
+  static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& z_or_none, const torch::Tensor& down,
                                const torch::Tensor& up, double scale, std::shared_ptr<const WeightStorage> weight,
-                               const torch::Tensor& bias) {
+                               const torch::Tensor& bias_or_none) {
+    const auto z = kernels::given(z_or_none), bias = kernels::given(bias_or_none);
     const auto rows = kernels::as_rows(x);
     const auto seen = z.defined() ? kernels::as_rows(z) : rows;
     auto y = weight->multiply(rows);
@@ -55,17 +58,22 @@ class LowRankProduct : public torch::autograd::Function<LowRankProduct> {
 
 }  // namespace
 
-torch::Tensor low_rank_linear(const FrozenLinear& base, const torch::Tensor& x, const LowRankFactors& factors,
-                              const torch::Tensor& dropped) {
+void kernels::check_low_rank(const FrozenLinear& base, const torch::Tensor& x, const LowRankFactors& factors) {
   TORCH_CHECK(x.dim() >= 1 && x.size(-1) == base.in(), base.name(), ": a matrix of ", base.out(), " x ", base.in(),
               " cannot take x of ", x.sizes());
   TORCH_CHECK(factors.down.dim() == 2 && factors.up.dim() == 2 && factors.down.size(1) == base.in() &&
                   factors.up.size(0) == base.out() && factors.up.size(1) == factors.down.size(0),
               base.name(), ": factors of ", factors.up.sizes(), " and ", factors.down.sizes(), " do not fit a matrix of ",
               base.out(), " x ", base.in());
+}
+
+torch::Tensor low_rank_linear(const FrozenLinear& base, const torch::Tensor& x, const LowRankFactors& factors,
+                              const torch::Tensor& dropped) {
+  kernels::check_low_rank(base, x, factors);
   TORCH_CHECK(!dropped.defined() || dropped.sizes() == x.sizes(), base.name(), ": dropped has shape ", dropped.sizes(),
               ", x has ", x.sizes());
-  return LowRankProduct::apply(x, dropped, factors.down, factors.up, factors.scale, base.storage(), base.bias());
+  return LowRankProduct::apply(x, kernels::stand_in(dropped), factors.down, factors.up, factors.scale, base.storage(),
+                               kernels::stand_in(base.bias()));
 }
 
 torch::Tensor low_rank_merged(const FrozenLinear& base, const LowRankFactors& factors) {

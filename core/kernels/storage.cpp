@@ -2,6 +2,7 @@
 
 #include <torch/all.h>
 
+#include "core/kernels/absent.h"
 #include "core/kernels/storage_handle.h"
 
 namespace peftlab {
@@ -42,7 +43,8 @@ namespace {
 class FrozenProduct : public torch::autograd::Function<FrozenProduct> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* ctx, const torch::Tensor& x,
-                               std::shared_ptr<const WeightStorage> weight, const torch::Tensor& bias) {
+                               std::shared_ptr<const WeightStorage> weight, const torch::Tensor& bias_or_none) {
+    const auto bias = kernels::given(bias_or_none);
     auto y = weight->multiply(kernels::as_rows(x));
     if (bias.defined()) y.add_(bias);
     ctx->saved_data["weight"] = kernels::keep(std::move(weight));
@@ -61,7 +63,7 @@ torch::Tensor frozen_linear(const torch::Tensor& x, const std::shared_ptr<const 
                             const torch::Tensor& bias) {
   TORCH_CHECK(x.dim() >= 1 && x.size(-1) == weight->in(), "frozen_linear: a matrix of ", weight->out(), " x ", weight->in(),
               " cannot take x of ", x.sizes());
-  return FrozenProduct::apply(x, weight, bias);
+  return FrozenProduct::apply(x, weight, kernels::stand_in(bias));
 }
 
 }  // namespace peftlab

@@ -94,6 +94,10 @@ Layers read_layers(const fs::path& file, const std::vector<Override>& overrides,
   merged->begin_values(given);
   for (const auto& one : overrides) {
     const std::string place = "--set " + one.pointer;
+    if (one.pointer == "/extends") {
+      mistakes.add(place, "", "cannot be set; write it into the file");
+      continue;
+    }
     const auto wrong =
         merged->set({[place](const Pointer&) { return place; }, fs::current_path()}, one.pointer, value_of(one));
     if (!wrong.empty()) mistakes.add(place, "", wrong);

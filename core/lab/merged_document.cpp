@@ -130,9 +130,6 @@ void MergedDocument::forget(const Pointer& pointer) {
 
 void MergedDocument::mark(const Pointer& pointer, const Json& value) {
   origin_[pointer] = sources_.size() - 1;
-  if (value.is_array()) {
-    for (std::size_t i = 0; i < value.size(); ++i) mark(io::child(pointer, i), value[i]);
-  }
   if (!value.is_object()) return;
   for (const auto& [key, member] : value.items()) mark(io::child(pointer, key), member);
 }

@@ -20,22 +20,6 @@ void note_shared_parameters(model::Decoder& decoder, const MethodSet& set) {
   }
 }
 
-/// The adapter folders below a run's adapter folder, or the folder itself.
-std::vector<fs::path> adapter_folders(const fs::path& folder) {
-  if (fs::exists(folder / "adapter_config.json")) return {folder};
-  std::vector<fs::path> folders;
-  if (fs::is_directory(folder)) {
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (fs::exists(entry.path() / "adapter_config.json")) folders.push_back(entry.path());
-    }
-  }
-  std::sort(folders.begin(), folders.end());
-  if (folders.empty()) {
-    throw ConfigError(folder.string() + ": no adapter here; expected a folder with adapter_config.json and adapter_model.safetensors");
-  }
-  return folders;
-}
-
 }  // namespace
 
 std::vector<plugin::CreatedMethod> create_methods(Experiment& experiment) {
@@ -74,6 +58,21 @@ MethodSet attach_methods(model::Decoder& decoder, std::vector<plugin::CreatedMet
   for (auto& method : created) set.methods.push_back(std::make_unique<plugin::AttachedMethod>(std::move(method), *set.points));
   note_shared_parameters(decoder, set);
   return set;
+}
+
+std::vector<fs::path> adapter_folders(const fs::path& folder) {
+  if (fs::exists(folder / "adapter_config.json")) return {folder};
+  std::vector<fs::path> folders;
+  if (fs::is_directory(folder)) {
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (fs::exists(entry.path() / "adapter_config.json")) folders.push_back(entry.path());
+    }
+  }
+  std::sort(folders.begin(), folders.end());
+  if (folders.empty()) {
+    throw ConfigError(folder.string() + ": no adapter here; expected a folder with adapter_config.json and adapter_model.safetensors");
+  }
+  return folders;
 }
 
 MethodSet attach_adapter(model::Decoder& decoder, const fs::path& folder, const text::Tokenizer* tokenizer) {

@@ -28,6 +28,9 @@ struct MethodSet {
 MethodSet attach_methods(model::Decoder& decoder, std::vector<plugin::CreatedMethod> created, uint64_t seed,
                          const text::Tokenizer* tokenizer);
 
+/// The folder itself where it holds an adapter, or those below it that do. Throws ConfigError when there is none.
+std::vector<std::filesystem::path> adapter_folders(const std::filesystem::path& folder);
+
 /// Attaches the adapter of a folder, or all adapters of a run's adapter folder with one subfolder a method.
 MethodSet attach_adapter(model::Decoder& decoder, const std::filesystem::path& folder, const text::Tokenizer* tokenizer);
 

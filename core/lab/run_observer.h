@@ -1,9 +1,6 @@
 // Writes what the training loop tells: metrics.jsonl, TensorBoard, the display.
 #pragma once
 
-#include <optional>
-
-#include "core/io/files.h"
 #include "core/lab/display.h"
 #include "core/report/metrics_log.h"
 #include "core/report/tensorboard.h"
@@ -15,6 +12,7 @@ class RunObserver final : public train::Observer {
   /// Appends to metrics.jsonl and opens an event file in `folder`. `log_every`: steps between lines.
   RunObserver(const std::filesystem::path& folder, int64_t log_every, Display& display);
 
+  void on_start(int64_t step) override;
   void on_step(const train::StepReport& report) override;
   void on_evaluation(int64_t step, const train::Metrics& metrics, double seconds) override;
   void on_note(int64_t step, const std::string& text) override;

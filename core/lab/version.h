@@ -3,6 +3,6 @@
 namespace peftlab::lab {
 
 /// The program's own version, as the build system knows it.
-inline constexpr const char* kVersion = PEFTLAB_VERSION;
+extern const char* const kVersion;
 
 }  // namespace peftlab::lab

@@ -3,6 +3,8 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "core/kernels/absent.h"
+
 namespace peftlab::model {
 namespace {
 
@@ -17,10 +19,12 @@ struct Held : torch::CustomClassHolder {
 };
 
 struct Recompute : torch::autograd::Function<Recompute> {
-  static torch::Tensor forward(AutogradContext* ctx, const c10::intrusive_ptr<Held>& held, const variable_list& tensors) {
+  static torch::Tensor forward(AutogradContext* ctx, const c10::intrusive_ptr<Held>& held, at::TensorList tensors) {
     ctx->saved_data["held"] = c10::IValue::make_capsule(held);
-    ctx->save_for_backward(tensors);
-    return held->piece({tensors.begin(), tensors.begin() + static_cast<int64_t>(held->num_inputs)});
+    ctx->save_for_backward(tensors.vec());
+    variable_list inputs;
+    for (size_t i = 0; i < held->num_inputs; ++i) inputs.push_back(kernels::given(tensors[i]));
+    return held->piece(inputs);
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grad) {
@@ -31,10 +35,10 @@ struct Recompute : torch::autograd::Function<Recompute> {
     for (size_t i = 0; i < tensors.size(); ++i) {
       torch::Tensor t = tensors[i];
       if (i < held->num_inputs) {
-        t = t.defined() ? t.detach().requires_grad_(tensors[i].requires_grad()) : t;
-        inputs.push_back(t);
+        t = t.detach().requires_grad_(t.requires_grad());
+        inputs.push_back(kernels::given(t));
       }
-      if (t.defined() && t.requires_grad()) wanted.push_back(t);
+      if (t.requires_grad()) wanted.push_back(t);
     }
     const auto output = held->piece(inputs);
     auto found = torch::autograd::grad({output}, wanted, {grad[0]}, /*retain_graph=*/std::nullopt, /*create_graph=*/false,
@@ -42,7 +46,7 @@ struct Recompute : torch::autograd::Function<Recompute> {
     variable_list result(1 + tensors.size());  // nothing for `held`
     size_t next = 0;
     for (size_t i = 0; i < tensors.size(); ++i) {
-      if (tensors[i].defined() && tensors[i].requires_grad()) result[1 + i] = found[next++];
+      if (tensors[i].requires_grad()) result[1 + i] = found[next++];
     }
     return result;
   }
@@ -55,9 +59,10 @@ torch::Tensor recomputed(const Piece& piece, const std::vector<torch::Tensor>& i
   auto held = c10::make_intrusive<Held>();
   held->piece = piece;
   held->num_inputs = inputs.size();
-  variable_list tensors = inputs;
+  variable_list tensors;
+  for (const auto& input : inputs) tensors.push_back(kernels::stand_in(input));
   tensors.insert(tensors.end(), parameters.begin(), parameters.end());
-  return Recompute::apply(held, tensors);
+  return Recompute::apply(held, at::TensorList(tensors));  // a vector would pass as no tensors at all
 }
 
 }  // namespace peftlab::model

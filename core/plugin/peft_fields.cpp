@@ -45,8 +45,8 @@ bool is_usual_pattern(const Value& value) {
 }
 
 void add_fault(std::string& faults, const std::string& field, const Value& value, const std::string& expected) {
-  faults += (faults.empty() ? "" : "\n") + ("field '" + field + "' of the adapter is " + plugin::to_json(value).dump()) +
-            ", which this method does not know; expected " + expected;
+  if (!faults.empty()) faults += "\n";
+  faults += "field '" + field + "' of the adapter is " + plugin::to_json(value).dump() + ", which this method does not know; expected " + expected;
 }
 
 void read_targets(const Fields& config, Fields& options, std::string& faults) {

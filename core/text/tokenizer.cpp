@@ -91,6 +91,7 @@ struct Tokenizer::State {
     AlignedText content = AlignedText::of(token.content, 0, /*tracked=*/false);
     normalize(content);
     normalized.add(token, content.text);
+    if (!token.special && content.text != token.content) decoded_as[token.id] = content.text;
   }
 
   std::vector<PlacedToken> encode(std::string_view text, bool tracked) const;
@@ -106,6 +107,8 @@ struct Tokenizer::State {
   Decoder decode;
   Surroundings surroundings;
   AddedTokenFinder raw, normalized;
+  // Ordinary tokens looked for after normalisation are decoded to what was found, as the tokenizers library does.
+  std::unordered_map<int64_t, std::string> decoded_as;
   std::unordered_set<int64_t> special_ids;
   SpecialIds special;
   std::optional<std::string> chat_template;
@@ -208,7 +211,9 @@ std::string Tokenizer::decode(const std::vector<int64_t>& ids, bool skip_special
   tokens.reserve(ids.size());
   for (const int64_t id : ids) {
     const auto token = state_->vocabulary.token_of(id);
-    if (token && !(skip_special && is_special(id))) tokens.emplace_back(*token);
+    if (!token || (skip_special && is_special(id))) continue;
+    const auto other = state_->decoded_as.find(id);
+    tokens.emplace_back(other == state_->decoded_as.end() ? *token : std::string_view(other->second));
   }
   state_->decode(tokens);
   std::string text;

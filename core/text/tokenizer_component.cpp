@@ -41,8 +41,9 @@ bool Component::flag(const char* key, bool fallback) const {
 
 size_t Component::count(const char* key) const {
   const auto& value = at(key, "a count");
-  if (!value.is_number_unsigned()) refuse(std::string("'") + key + "' is " + value.dump() + ", expected a count");
-  return value.get<size_t>();
+  if (!value.is_number_integer() || value.get<int64_t>() < 0)
+    refuse(std::string("'") + key + "' is " + value.dump() + ", expected a count");
+  return static_cast<size_t>(value.get<int64_t>());
 }
 
 char32_t Component::character(const char* key) const {

@@ -7,7 +7,7 @@ namespace peftlab::text {
 namespace {
 
 int64_t checked_id(const Component& part, const nlohmann::json& value, const Vocabulary& vocabulary) {
-  if (!value.is_number_unsigned() || !vocabulary.token_of(value.get<int64_t>()))
+  if (!value.is_number_integer() || !vocabulary.token_of(value.get<int64_t>()))
     part.refuse("the id " + value.dump() + " belongs to no token");
   return value.get<int64_t>();
 }

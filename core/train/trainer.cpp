@@ -65,6 +65,7 @@ class Run {
       progress_ = *saved;
       notes.push_back("goes on after step " + std::to_string(progress_.step));
     }
+    observer_.on_start(progress_.step);
     for (const auto& note : notes) observer_.on_note(progress_.step, note);
     set_training(true);
   }

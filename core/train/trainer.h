@@ -41,6 +41,8 @@ using Metrics = std::map<std::string, double>;
 class Observer {
  public:
   virtual ~Observer() = default;
+  /// Training begins after `step` steps that an earlier process made (0: anew).
+  virtual void on_start(int64_t /*step*/) {}
   virtual void on_step(const StepReport&) {}
   virtual void on_evaluation(int64_t /*step*/, const Metrics&, double /*seconds*/) {}
   virtual void on_checkpoint(int64_t /*step*/, const std::filesystem::path&) {}

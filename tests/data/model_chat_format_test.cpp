@@ -84,8 +84,12 @@ TEST(ModelChatFormat, SmolLm2SeesWhatTheReferenceSees) {
   const auto format = make_chat_format(text::Tokenizer::load(path), path);
   const auto set = make_examples({talk({{"user", "輸入：雲林縣西螺鎮忠孝路"}, {"assistant", R"({"city": "雲林縣"})"}})}, *format);
   const Example& example = set.examples.at(0);
-  const std::vector<int64_t> prompt = {PROMPT_IDS};
-  const std::vector<int64_t> answer = {ANSWER_IDS};
+  const std::vector<int64_t> prompt = {
+      1, 9690, 198, 2683, 359, 253, 5356, 5646, 11173, 3365, 3511, 308, 34519, 28, 7018, 411, 407, 19712, 8182,
+      2, 198, 1, 4093, 198, 179, 137, 133, 38869, 24713, 44846, 127, 32925, 241, 178, 133, 113, 179, 115, 140,
+      179, 248, 135, 180, 232, 123, 41467, 250, 18753, 247, 179, 132, 124, 2, 198, 1, 520, 9531, 198};
+  const std::vector<int64_t> answer = {
+      39428, 20721, 1799, 476, 44846, 127, 32925, 241, 178, 133, 113, 23597, 2};
   EXPECT_EQ(example.prompt, prompt);
   EXPECT_EQ(std::vector<int64_t>(example.ids.begin() + example.prompt_length, example.ids.end()), answer);
   EXPECT_EQ(example.num_trained(), static_cast<int64_t>(answer.size()));

@@ -102,7 +102,7 @@ TEST_F(Report, LengthsTruncationsAndSeamsAreCounted) {
   EXPECT_THAT(out.str(), HasSubstr("1 example truncated to 30 tokens"));
   EXPECT_THAT(out.str(), HasSubstr("1 seam where answer and"));
   EXPECT_THAT(out.str(), HasSubstr("0 turn ends added, the first 6"));
-  EXPECT_THAT(out.str(), HasSubstr("end with 257 <e>"));
+  EXPECT_THAT(out.str(), HasSubstr("with 257 <e>"));
 }
 
 TEST(ReportText, GroupsDigitsAndPadsWideCharacters) {

@@ -89,7 +89,7 @@ TEST(DecodeAttention, RefusesWhatDoesNotFit) {
               testing::HasSubstr("lengths must lie in 1 .. 4"));
   EXPECT_THAT(message([](Drawn& d) { d.cache.positions = torch::zeros({3}, torch::kInt64); }),
               testing::HasSubstr("lengths and positions must be 2 int64"));
-  EXPECT_THAT(message([](Drawn& d) { d.cache.shared_v = {}; }), testing::HasSubstr("shared_k and shared_v come together"));
+  EXPECT_THAT(message([](Drawn& d) { d.cache.shared_v = torch::Tensor(); }), testing::HasSubstr("shared_k and shared_v come together"));
   EXPECT_THAT(message([](Drawn& d) { d.cache.shared_k = torch::zeros({3, 2, 8}); }), testing::HasSubstr("do not fit own keys"));
   EXPECT_THAT(message([](Drawn& d) { d.q = torch::zeros({3, 2, 8}); }), testing::HasSubstr("q (B, H, D) needs own keys"));
 }

@@ -13,7 +13,7 @@ using kernels::ConstantGuard;
 using kernels::set_dropout_clock;
 
 torch::Tensor mask(int64_t n, double p, uint64_t salt, torch::ScalarType type = torch::kFloat32) {
-  return dropout(torch::ones({n}, type), p, salt);
+  return peftlab::dropout(torch::ones({n}, type), p, salt);
 }
 
 TEST(Dropout, ZeroesItsShareAndScalesTheRest) {
@@ -65,7 +65,7 @@ TEST(Dropout, GradientWearsTheSameMask) {
   set_dropout_clock(9, 0, 0);
   for (const auto type : {torch::kFloat32, torch::kFloat64, torch::kBFloat16}) {
     const auto x = test::leaf(torch::ones({50, 3}, type));
-    const auto y = dropout(x, 0.4, 2);
+    const auto y = peftlab::dropout(x, 0.4, 2);
     set_dropout_clock(9, 1, 0);  // the clock may run on before the backward
     EXPECT_TRUE(torch::equal(test::gradients(y, torch::ones_like(y), {x})[0], y.detach()));
     set_dropout_clock(9, 0, 0);
@@ -74,9 +74,9 @@ TEST(Dropout, GradientWearsTheSameMask) {
 
 TEST(Dropout, ZeroIsTheIdentityAndOneIsRefused) {
   const auto x = torch::randn({3});
-  EXPECT_TRUE(dropout(x, 0.0, 1).is_same(x));
-  EXPECT_THAT(test::message_of([&] { dropout(x, 1.0, 1); }), testing::HasSubstr("must lie in [0, 1), got 1"));
-  EXPECT_THAT(test::message_of([&] { dropout(x, -0.1, 1); }), testing::HasSubstr("must lie in [0, 1), got -0.1"));
+  EXPECT_TRUE(peftlab::dropout(x, 0.0, 1).is_same(x));
+  EXPECT_THAT(test::message_of([&] { peftlab::dropout(x, 1.0, 1); }), testing::HasSubstr("must lie in [0, 1), got 1"));
+  EXPECT_THAT(test::message_of([&] { peftlab::dropout(x, -0.1, 1); }), testing::HasSubstr("must lie in [0, 1), got -0.1"));
 }
 
 TEST(Dropout, SaltsDiffer) {

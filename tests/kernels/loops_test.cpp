@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -86,7 +89,9 @@ TEST(ShareOut, GivesAllWorkOnceAndEvenly) {
       }
     }
     EXPECT_EQ(std::count(seen.begin(), seen.end(), 1), 3 * row);
-    if (count == 2) EXPECT_LT(most, 2 * all / 3);
+    if (count == 2) {
+      EXPECT_LT(most, 2 * all / 3);
+    }
   }
 }
 

@@ -27,6 +27,21 @@ TEST_F(ExperimentFile, ExtendsAnother) {
   EXPECT_EQ(e.document.where("/method/rank"), path("bases/b.json") + ":5:30");
 }
 
+TEST_F(ExperimentFile, OneOfTwoThatExcludeEachOtherTakesTheOtherAway) {
+  write("bases/b.json", kWhole);
+  write("bases/steps.json", R"({"extends": "b.json", "train": {"max_steps": 50, "warmup_steps": 5,
+    "save_every": {"steps": 10}, "evaluate_every": {"epochs": 1}}})");
+  const auto e = load(R"({"about": "why", "extends": "bases/steps.json", "train": {"epochs": 2, "warmup_ratio": 0.1,
+    "save_every": {"epochs": 1}, "evaluate_every": {"steps": 7}}})");
+  EXPECT_EQ(e.train.epochs, 2.0);
+  EXPECT_EQ(e.train.max_steps, std::nullopt);
+  EXPECT_EQ(e.train.warmup_ratio, 0.1);
+  EXPECT_EQ(e.train.warmup_steps, std::nullopt);
+  EXPECT_EQ(e.train.save_every.steps, std::nullopt);
+  EXPECT_EQ(e.train.evaluate_every.steps, 7);
+  EXPECT_FALSE(e.document.value.contains("extends"));
+}
+
 TEST_F(ExperimentFile, AMethodOfAnotherNameReplacesTheWholeMethod) {
   write("bases/b.json", kWhole);
   EXPECT_EQ(load(R"({"extends": "bases/b.json", "method": {"name": "other", "k": 1}})").methods[0].options.dump(),
@@ -84,11 +99,13 @@ TEST_F(ExperimentFile, OverridesComeLast) {
 
 TEST_F(ExperimentFile, OverridesAreCheckedLikeFiles) {
   EXPECT_THAT(
-      mistakes(kWhole, {"/train/batch_size=four", "/train/lr=1", "/about/x=1", "/seeds=[1]", "/seeds/1=2", "/a~b=1"}),
+      mistakes(kWhole, {"/train/batch_size=four", "/train/lr=1", "/about/x=1", "/seeds=[1]", "/seeds/1=2", "/a~b=1",
+                        "/extends=b.json"}),
       ElementsAre(
           "--set /about/x: there is no 'x' in a value that is no object",
           "--set /seeds/1: '1' is no index of a list of 1",
           "--set /a~b: is no JSON pointer; '~' in a key is written '~0'",
+          "--set /extends: cannot be set; write it into the file",
           "--set /train/batch_size: /train/batch_size: expected an integer of at least 1, got the string \"four\"",
           StartsWith("--set /train/lr: /train/lr: unknown key; expected one of 'epochs', 'max_steps', ")));
   EXPECT_THAT(mistakes(kWhole, {"/train/epochs=1", "/train/max_steps=2"}),

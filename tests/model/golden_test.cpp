@@ -49,6 +49,7 @@ TEST_P(GoldenModel, GradientOfEveryWeightAlsoWithRecomputation) {
       const auto expected = io.find("grad." + slot.base.name());
       if (expected == io.end()) continue;
       const double largest = expected->second.abs().max().item<double>();
+      ASSERT_TRUE(slot.patch->value().grad().defined()) << slot.base.name() << (checkpointing ? " recomputed" : "");
       EXPECT_LT(difference(slot.patch->value().grad(), expected->second), 1e-4 * largest) << slot.base.name();
       ++compared;
     }

@@ -108,7 +108,7 @@ TEST(Baselines, FullTrainsEveryTensorOnFloat32Copies) {
   FakePoints points(0, /*tied_head=*/false, torch::kBFloat16);
   AttachedMethod method(created("full", "{}"), points);
   int64_t total = 0;
-  for (const auto* parameter : points.parameters({.regex = ".*"})) total += parameter->value().numel();
+  for (const auto* parameter : points.parameters(every_module())) total += parameter->value().numel();
   EXPECT_EQ(method.num_trainable(), total);
   const auto& first = method.trainable().front();
   EXPECT_EQ(first.name, "base_model.model.model.embed_tokens.weight");

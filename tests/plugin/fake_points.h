@@ -14,6 +14,18 @@
 
 namespace peftlab::plugin {
 
+inline Targets named(const std::string& name) {
+  Targets targets;
+  targets.names = {name};
+  return targets;
+}
+
+inline Targets every_module() {
+  Targets targets;
+  targets.regex = ".*";
+  return targets;
+}
+
 class FakePoints : public FilledPoints {
  public:
   explicit FakePoints(uint64_t seed = 0, bool tied_head = false, torch::ScalarType type = torch::kFloat32) : seed_(seed), type_(type) {
@@ -68,7 +80,7 @@ class FakePoints : public FilledPoints {
     }
     return nullptr;
   }
-  const FrozenLinear& linear_named(const std::string& name) const { return *weights({.names = {name}}).front(); }
+  const FrozenLinear& linear_named(const std::string& name) const { return *weights(named(name)).front(); }
 
  private:
   torch::Tensor value(const std::string& name, int64_t layer, at::IntArrayRef sizes) {

