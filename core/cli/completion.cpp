@@ -46,7 +46,7 @@ std::vector<Verb> verbs_of(const CLI::App& app) {
         for (const auto& word : members(*option)) verb.values.push_back(word);
       }
       for (const auto& name : option->get_lnames()) {
-        verb.options.push_back({"--" + name, plain(option->get_description()), option->get_type_size() > 0});
+        verb.options.push_back({std::string("--").append(name), plain(option->get_description()), option->get_type_size() > 0});
       }
     }
     verbs.push_back(std::move(verb));
@@ -57,13 +57,18 @@ std::vector<Verb> verbs_of(const CLI::App& app) {
 template <class List, class Word>
 std::string joined(const List& list, Word word) {
   std::string text;
-  for (const auto& item : list) text += (text.empty() ? "" : " ") + word(item);
+  for (const auto& item : list) {
+    if (!text.empty()) text += ' ';
+    text += word(item);
+  }
   return text;
 }
 
 std::string words_of(const Verb& verb) {
   const std::string values = joined(verb.values, [](const std::string& value) { return value; });
-  return joined(verb.options, [](const OptionWord& option) { return option.name; }) + (values.empty() ? "" : " " + values);
+  std::string words = joined(verb.options, [](const OptionWord& option) { return option.name; });
+  if (!values.empty()) words.append(" ").append(values);
+  return words;
 }
 
 void print_bash(const std::vector<Verb>& verbs) {

@@ -1,5 +1,6 @@
 #include <sstream>
 
+#include "core/data/task.h"
 #include "core/lab/method_set.h"
 #include "core/lab/places.h"
 #include "core/lab/run.h"

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <iterator>
+#include <set>
 #include <sstream>
 
 namespace peftlab::lab {
@@ -23,10 +25,11 @@ std::string field(const char* file, const std::string& key) {
 }
 
 io::Json instruction_sets() {
-  const std::string flags = " " + field("/proc/cpuinfo", "flags") + " ";
+  std::istringstream words(field("/proc/cpuinfo", "flags"));
+  const std::set<std::string> flags{std::istream_iterator<std::string>(words), {}};
   io::Json found = io::Json::array();
   for (const char* name : {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16"}) {
-    if (flags.find(std::string(" ") + name + " ") != std::string::npos) found.push_back(name);
+    if (flags.contains(name)) found.push_back(name);
   }
   return found;
 }

@@ -8,6 +8,8 @@
 #include "core/plugin/adapter_folder.h"
 #include "core/plugin/attached.h"
 #include "core/plugin/decoder_points.h"
+#include "core/text/tokenizer.h"
+#include "core/text/tokenizer.h"
 
 namespace peftlab::lab {
 

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <fstream>
 
+#include "core/data/model_chat_format.h"
 #include "core/evaluate/forgetting.h"
 #include "core/io/files.h"
 #include "core/io/folder_writer.h"

@@ -21,7 +21,7 @@ std::string mebibytes(double bytes) { return format("%.0f MiB", bytes / (1 << 20
 
 std::string grouped(int64_t count) {
   std::string digits = std::to_string(count);
-  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<size_t>(at), ",");
+  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<size_t>(at), 1, ',');
   return digits;
 }
 
@@ -40,14 +40,15 @@ void accuracy(std::ostream& out, const io::Json& results) {
       const double before = results.at("base").at(split).at("accuracy");
       text = percent(before) + " -> " + text + format(", %+.2f points", 100.0 * (after - before));
     }
-    line(out, "accuracy on " + split, text);
+    line(out, std::string("accuracy on ").append(split), text);
   }
 }
 
 std::string with_interval(const io::Json& interval, const char* pattern) {
   std::string text = format(pattern, interval.at("mean"));
   if (interval.at("low_95").is_number()) {
-    text += " [" + format(pattern, interval.at("low_95")) + ", " + format(pattern, interval.at("high_95")) + "]";
+    text.append(" [").append(format(pattern, interval.at("low_95"))).append(", ");
+    text.append(format(pattern, interval.at("high_95"))).append("]");
   }
   return text;
 }
@@ -57,8 +58,8 @@ void forgetting(std::ostream& out, const io::Json& results) {
   out << "\nForgetting on unrelated text, nats per token [95 % interval]\n";
   for (const auto& text : results.at("forgetting").at("texts")) {
     line(out, text.at("kind").get<std::string>() + " (" + grouped(text.at("num_tokens")) + " tokens)",
-         "loss " + with_interval(text.at("loss_change_nats"), "%+.4f"));
-    line(out, "", "KL from base " + with_interval(text.at("kl_from_base_nats"), "%.4f"));
+         std::string("loss ").append(with_interval(text.at("loss_change_nats"), "%+.4f")));
+    line(out, "", std::string("KL from base ").append(with_interval(text.at("kl_from_base_nats"), "%.4f")));
   }
 }
 
@@ -79,11 +80,11 @@ void cost(std::ostream& out, const io::Json& record, const io::Json& results) {
   for (const char* which : {"base", "tuned"}) {
     if (!results.contains(which)) continue;
     for (const auto& [split, score] : results.at(which).items()) {
-      if (score.is_object()) line(out, std::string("answers, ") + which + ", " + split, seconds(score.at("seconds")));
+      if (score.is_object()) line(out, std::string("answers, ").append(which).append(", ").append(split), seconds(score.at("seconds")));
     }
   }
   if (!results.contains("peak_memory_bytes")) return;
-  for (const auto& [phase, bytes] : results.at("peak_memory_bytes").items()) line(out, "peak memory, " + phase, mebibytes(bytes));
+  for (const auto& [phase, bytes] : results.at("peak_memory_bytes").items()) line(out, std::string("peak memory, ").append(phase), mebibytes(bytes));
 }
 
 void wrong_outputs(std::ostream& out, const io::Json& results) {

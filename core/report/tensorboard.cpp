@@ -109,6 +109,12 @@ void TensorBoardWriter::write_event(const std::string& payload) {
   file_->append(length + little_endian(masked_crc32c(length)) + payload + little_endian(masked_crc32c(payload)));
 }
 
+void TensorBoardWriter::forget_after(int64_t step) {
+  // Readers drop what is repeated only behind such a mark (TensorBoard's EventAccumulator, file version 2).
+  constexpr int kSessionLog = 7, kStart = 1;
+  write_event(event(step + 1).message(kSessionLog, ProtoMessage().varint(1, kStart)).data());
+}
+
 void TensorBoardWriter::scalar(const std::string& tag, int64_t step, double value) {
   const ProtoMessage entry = ProtoMessage().bytes(1, tag).real32(2, static_cast<float>(value));
   write_event(event(step).message(5, ProtoMessage().message(1, entry)).data());

@@ -20,9 +20,13 @@ uint32_t masked_crc32c(std::string_view bytes);
 
 class TensorBoardWriter {
  public:
-  /// Opens a new event file in `folder`; a resumed run goes on in one of its own, and TensorBoard drops what it repeats.
+  /// Opens a new event file in `folder`; a resumed run goes on in one of its own.
   /// Throws RunError when the disk refuses.
   explicit TensorBoardWriter(const std::filesystem::path& folder);
+
+  /// Makes TensorBoard drop all that earlier files of the folder say of steps greater than `step`: what a resumed run writes
+  /// again must not stand twice. To be called before the first value.
+  void forget_after(int64_t step);
 
   /// One value of a curve; appended and flushed.
   void scalar(const std::string& tag, int64_t step, double value);

@@ -18,8 +18,8 @@ using Json = io::Json;
 
 /// The special tokens a template may name; one that the tokenizer lacks is undefined in the template.
 struct SpecialTokens {
-  std::optional<std::string> bos, eos, unk, pad;
-  std::map<std::string, std::string> others;  // by variable name: "sep_token" …
+  std::optional<std::string> bos = {}, eos = {}, unk = {}, pad = {};
+  std::map<std::string, std::string> others = {};  // by variable name: "sep_token" …
 };
 
 /// What stops a template that would never end or would fill the memory.
@@ -30,11 +30,11 @@ struct RenderLimits {
 
 struct RenderOptions {
   bool add_generation_prompt = false;
-  Json tools;      // list of JSON schemas; null: none
-  Json documents;  // list of objects; null: none
-  std::map<std::string, Json> variables;                        // further variables: "enable_thinking" …
-  std::optional<std::chrono::system_clock::time_point> now;     // what strftime_now sees; default: the clock
-  RenderLimits limits;
+  Json tools = nullptr;      // list of JSON schemas; null: none
+  Json documents = nullptr;  // list of objects; null: none
+  std::map<std::string, Json> variables = {};                   // further variables: "enable_thinking" …
+  std::optional<std::chrono::system_clock::time_point> now = {};  // what strftime_now sees; default: the clock
+  RenderLimits limits = {};
 };
 
 /// Bytes [begin, end) of a rendered text.
