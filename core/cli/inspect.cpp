@@ -61,11 +61,9 @@ void print_model(const lab::ModelInspection& m) {
   std::cout << "\nmatrices that a method can target (out x in)\n";
   print_groups(m.matrices);
   data::WrappedText text(std::cout, /*width=*/80, /*indent=*/2);
-  text.word("names for \"targets\": ");
-  std::istringstream names(target_names(m.matrices));
-  for (std::string name; names >> name;) text.word(name + " ");
-  text.word("or ");
-  text.word("\"all-linear\"");
+  text.word("names for \"targets\":");
+  std::istringstream names(target_names(m.matrices) + ", or \"all-linear\"");
+  for (std::string name; names >> name;) text.word(" " + name);
 }
 
 void print_adapter(const lab::AdapterInspection& a) {

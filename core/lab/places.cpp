@@ -64,9 +64,9 @@ fs::path fetch(const std::string& list, const std::string& name) {
     const std::string near = io::nearest(name, known);
     throw ConfigError((experiments_folder() / list).string() + ": has no '" + name + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?"));
   }
-  const auto python = from_environment("PEFTLAB_PYTHON");
+  const char* python = std::getenv("PEFTLAB_PYTHON");
   const fs::path script = root_folder() / "scripts" / "fetch.py";
-  const auto child = run_child({python.empty() ? "python3" : python.string(), script.string(), (experiments_folder() / list).string(), name});
+  const auto child = run_child({python == nullptr ? "python3" : python, script.string(), (experiments_folder() / list).string(), name});
   const std::string path = child.output.substr(0, child.output.find('\n'));
   if (child.status != 0 || path.empty()) throw RunError("cannot get '" + name + "' of " + list + "; the lines above say why");
   return path;

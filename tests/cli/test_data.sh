@@ -13,8 +13,9 @@ Mid,Old Street
 END
 cat >task.json <<'END'
 {"about": "a test", "source": {"kind": "csv", "file": "rows.csv"},
- "split": {"seed": 1, "train": 2, "dev": 1, "test": 2},
- "conversation": {"fill": [{"role": "user", "content": "{road}"}, {"role": "assistant", "content": "{city}"}]}}
+ "split": {"seed": 1, "sizes": {"train": 2, "dev": 1, "test": 2}},
+ "conversation": {"messages": [{"role": "user", "content": "{road}"}, {"role": "assistant", "content": "{city}"}]},
+ "answer": {"metric": "loss"}}
 END
 expect 0 "$PEFTLAB" data task.json --export splits --previews 1
 holds out 'train' 'duplicate'
@@ -35,6 +36,6 @@ expect 2 "$PEFTLAB" data task.json --model nowhere
 holds err 'nowhere: no such model'
 expect 2 "$PEFTLAB" data task.json --model "$model"
 holds err template
-echo '{"about": "x", "sauce": {}}' >bad.json
+echo '{"about": "x", "sourc": {}}' >bad.json
 expect 2 "$PEFTLAB" data bad.json
 holds err bad.json:1: "did you mean 'source'"

@@ -46,8 +46,9 @@ is ! -e x
 
 expect 0 "$PEFTLAB" merge "$model" --adapter "$methods/lora" merged
 holds out 'merged: merged model, weights in float32' 'changed tensors: 4 of 21' 'largest change of a logit, merged against unmerged:'
+rm -r run/adapter/1-lora
 expect 0 "$PEFTLAB" merge run merged-run
-holds out 'changed tensors: 5 of 21'
+holds out 'changed tensors: 4 of 21'
 expect 0 "$PEFTLAB" merge "$PEFTLAB_ROOT/tests/golden/models/llama_tied" --adapter "$methods/lora_tied_embedding" untied
 holds out 'lm_head.weight was written'
 expect 2 "$PEFTLAB" merge "$model" --adapter "$methods/lora_lora_bias" x

@@ -14,13 +14,11 @@ narrow() {
 
 expect 0 "$PEFTLAB" inspect "$model"
 holds out 'architecture' 'llama' '2, 32 wide, MLP 64' '4 of 8, 2 for keys and values' 'model.layers.*.self_attn.q_proj' '16 x 32' 'lm_head' \
-  'q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj' 'all-linear'
+  'q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj,' 'all-linear'
 narrow out
 expect 0 "$PEFTLAB" inspect --json "$model"
 holds out '"architecture": "llama"' '"stored_type": "F32"' '"num_layers": 2'
-python3 - <<'END' <out || failed 'inspect --json is no JSON'
-import json
-END
+python3 -c 'import json, sys; json.load(sys.stdin)' <out || failed 'inspect --json is no JSON'
 expect 0 "$PEFTLAB" inspect "$adapter"
 holds out LORA 'read by' 'method lora' 'lora_A.weight' models/llama
 expect 0 "$PEFTLAB" inspect --json "$adapter"
