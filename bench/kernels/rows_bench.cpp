@@ -31,7 +31,7 @@ void gate(benchmark::State& state, bool fast, torch::ScalarType type) {
 void drop(benchmark::State& state, bool fast, torch::ScalarType type) {
   const auto x = random({kRows, kWidth}, type, true);
   kernels::set_dropout_clock(1, 2, 3);
-  measure(state, [&] { return fast ? dropout(x, 0.1, 1) : at::dropout(x, 0.1, /*train=*/true); }, {x});
+  measure(state, [&] { return fast ? peftlab::dropout(x, 0.1, 1) : at::dropout(x, 0.1, /*train=*/true); }, {x});
 }
 
 #define PAIR(f)                                                            \

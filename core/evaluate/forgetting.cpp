@@ -2,6 +2,7 @@
 
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+#include <optional>
 
 #include <algorithm>
 
@@ -14,27 +15,38 @@ struct WindowSums {
   double base_loss = 0.0, tuned_loss = 0.0, divergence = 0.0;
 };
 
-/// Log-probabilities of every token but the first, given those before it: (n - 1, V) float32.
-torch::Tensor log_probabilities(const model::Decoder& decoder, const std::vector<int64_t>& ids) {
+constexpr int64_t kRowsAtOnce = 64;  // whose distributions over the vocabulary are held at a time
+
+/// The rows that predict every token but the first: (n - 1, C).
+torch::Tensor predicting_rows(const model::Decoder& decoder, const std::vector<int64_t>& ids) {
   const auto batch = model::make_batch({model::unlabelled(ids)}, /*share_beginning=*/false);
-  const auto rows = decoder.hidden(batch).narrow(0, decoder.num_virtual_rows(), batch.num_rows() - 1);
+  return decoder.hidden(batch).narrow(0, decoder.num_virtual_rows(), batch.num_rows() - 1);
+}
+
+/// (n, C) -> (n, V) float32.
+torch::Tensor log_probabilities(const model::Decoder& decoder, const torch::Tensor& rows) {
   return at::log_softmax(decoder.logits(rows).to(torch::kFloat32), /*dim=*/-1);
 }
 
 WindowSums score_window(model::Decoder& decoder, const std::vector<int64_t>& ids) {
   torch::NoGradGuard no_grad;
-  torch::Tensor base;
-  {
-    model::PatchesOff off(decoder);
-    base = log_probabilities(decoder, ids);
-  }
-  const auto tuned = log_probabilities(decoder, ids);
-  const auto targets = torch::tensor(std::vector<int64_t>(ids.begin() + 1, ids.end())).to(decoder.device());
+  const auto tuned_rows = predicting_rows(decoder, ids);
+  const auto targets = torch::tensor(std::vector<int64_t>(ids.begin() + 1, ids.end())).to(decoder.device()).unsqueeze(1);
   WindowSums sums;
   sums.num_tokens = targets.size(0);
-  sums.base_loss = -base.gather(1, targets.unsqueeze(1)).sum(torch::kFloat64).item<double>();
-  sums.tuned_loss = -tuned.gather(1, targets.unsqueeze(1)).sum(torch::kFloat64).item<double>();
-  sums.divergence = (base.exp() * (base - tuned)).sum(torch::kFloat64).item<double>();
+  std::optional<model::PatchesOff> off(std::in_place, decoder);
+  const auto base_rows = predicting_rows(decoder, ids);
+  for (int64_t at = 0; at < sums.num_tokens; at += kRowsAtOnce) {
+    const int64_t count = std::min(kRowsAtOnce, sums.num_tokens - at);
+    off.emplace(decoder);
+    const auto base = log_probabilities(decoder, base_rows.narrow(0, at, count));
+    off.reset();
+    const auto tuned = log_probabilities(decoder, tuned_rows.narrow(0, at, count));
+    const auto target = targets.narrow(0, at, count);
+    sums.base_loss -= base.gather(1, target).sum(torch::kFloat64).item<double>();
+    sums.tuned_loss -= tuned.gather(1, target).sum(torch::kFloat64).item<double>();
+    sums.divergence += (base.exp() * (base - tuned)).sum(torch::kFloat64).item<double>();
+  }
   return sums;
 }
 

@@ -37,15 +37,19 @@ std::optional<int64_t> limit_of(const evaluate::Settings& settings, const std::s
 }
 
 std::vector<FreeAnswer> free_answers(const Assessor& a, const model::Decoder& decoder) {
-  std::vector<FreeAnswer> answers;
+  const auto& questions = a.experiment.evaluate.free_prompts;
+  if (questions.empty()) return {};
   auto options = a.generate_options();
   options.max_new_tokens = a.experiment.evaluate.free_answer_tokens;
   options.stop.clear();
-  for (const auto& prompt : a.experiment.evaluate.free_prompts) {
-    const io::Json messages = {{{"role", "user"}, {"content", prompt}}};
-    const auto ids = a.format.encode(a.format.render(messages, /*add_generation_prompt=*/true)).ids;
-    answers.push_back({prompt, evaluate::generate(decoder, &a.tokenizer, {ids}, options).front().text});
+  std::vector<std::vector<int64_t>> prompts;
+  for (const auto& question : questions) {
+    const io::Json messages = {{{"role", "user"}, {"content", question}}};
+    prompts.push_back(a.format.encode(a.format.render(messages, /*add_generation_prompt=*/true)).ids);
   }
+  const auto generated = evaluate::generate(decoder, &a.tokenizer, prompts, options);
+  std::vector<FreeAnswer> answers;
+  for (size_t i = 0; i < questions.size(); ++i) answers.push_back({questions[i], generated[i].text});
   return answers;
 }
 
@@ -95,6 +99,7 @@ Assessment Assessor::operator()(const model::Decoder& decoder, const std::string
     display.phase(title + " on " + split, static_cast<int64_t>(examples.size()));
     result.splits[split] = evaluate::score_task(decoder, tokenizer, examples, work.task.answer, generate_options());
   }
+  display.phase(title + " on free prompts", static_cast<int64_t>(experiment.evaluate.free_prompts.size()));
   result.free_answers = free_answers(*this, decoder);
   result.peak_memory_bytes = peak_memory_bytes();
   return result;

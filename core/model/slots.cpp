@@ -6,7 +6,7 @@ torch::Tensor LinearSlot::operator()(const torch::Tensor& x) const {
   if (active()) return patch->forward(base, x);
   const bool trained = weight->active() || (bias != nullptr && bias->active());
   if (!trained) return base(x);
-  if (!weight->active()) return frozen_linear(x, base.storage(), (*bias)());
+  if (!weight->active()) return frozen_linear(x, base.storage(), /*bias=*/{}) + (*bias)();
   return at::linear(x, (*weight)(), bias != nullptr ? (*bias)() : torch::Tensor());
 }
 

@@ -38,7 +38,8 @@ void MetricsLog::forget_after(int64_t step) {
     begin = end + 1;
     if (!value.is_object()) {
       if (begin == all.size()) break;
-      throw ConfigError(path_.string() + ":" + std::to_string(number) + ": expected one JSON object a line; mend or remove this line");
+      throw ConfigError(path_.string() + ":" + std::to_string(number) +
+                        ": expected one JSON object a line; mend or remove this line");
     }
     const auto at = value.find("step");
     if (at != value.end() && at->is_number() && at->get<double>() > static_cast<double>(step)) continue;

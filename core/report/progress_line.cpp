@@ -70,14 +70,17 @@ void ProgressLine::end() {
 
 std::string ProgressLine::text(bool last) const {
   std::string head = title_, tail;
-  if (total_ > 0) head += "  " + human_count(done_) + "/" + human_count(total_);
-  else if (done_ > 0) head += "  " + human_count(done_);
+  if (total_ > 0)
+    head += "  " + human_count(done_) + "/" + human_count(total_);
+  else if (done_ > 0)
+    head += "  " + human_count(done_);
   const auto now = Clock::now();
   if (last) {
     tail = "  in " + human_seconds(std::chrono::duration<double>(now - begun_).count());
   } else if (first_done_ >= 0 && done_ > first_done_ && total_ >= done_) {
     // From the first update on: a resumed run begins with steps that took no time here.
-    const double per_item = std::chrono::duration<double>(now - first_at_).count() / static_cast<double>(done_ - first_done_);
+    const double per_item =
+        std::chrono::duration<double>(now - first_at_).count() / static_cast<double>(done_ - first_done_);
     tail = "  " + human_seconds(per_item * static_cast<double>(total_ - done_)) + " left";
   }
   const std::string details = details_.empty() ? "" : "  " + details_;
@@ -91,8 +94,10 @@ std::string ProgressLine::text(bool last) const {
 void ProgressLine::show(bool last) {
   shown_ = Clock::now();
   if (quiet_) return;
-  if (terminal_) write_out(kClearLine + text(last) + (last ? "\n" : ""));
-  else write_out(text(last) + "\n");
+  if (terminal_)
+    write_out(kClearLine + text(last) + (last ? "\n" : ""));
+  else
+    write_out(text(last) + "\n");
 }
 
 }  // namespace peftlab::report

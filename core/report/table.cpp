@@ -10,14 +10,15 @@ namespace peftlab::report {
 
 namespace {
 
-constexpr int kGap = 2;         // columns between two cells
-constexpr int kNarrowest = 8;   // a text column is not cut below it
+constexpr int kGap = 2;        // columns between two cells
+constexpr int kNarrowest = 8;  // a text column is not cut below it
 constexpr const char* kCut = "…";
 
 /// Digits with sign, point, grouping, exponent and percent sign; "nan", "inf" and "-" stand for missing numbers.
 bool is_number(const std::string& cell) {
   if (cell == "-" || cell == "nan" || cell == "inf" || cell == "-inf") return true;
-  return cell.find_first_of("0123456789") != std::string::npos && cell.find_first_not_of("0123456789+-.,eE %±[]") == std::string::npos;
+  return cell.find_first_of("0123456789") != std::string::npos &&
+         cell.find_first_not_of("0123456789+-.,eE %±[]") == std::string::npos;
 }
 
 std::string cut(const std::string& cell, int width) {
@@ -25,7 +26,8 @@ std::string cut(const std::string& cell, int width) {
   return cut_to_width(cell, width - 1) + kCut;
 }
 
-std::string line_of(const std::vector<std::string>& cells, const std::vector<int>& widths, const std::vector<bool>& right) {
+std::string line_of(const std::vector<std::string>& cells, const std::vector<int>& widths,
+                    const std::vector<bool>& right) {
   std::string line;
   for (size_t i = 0; i < cells.size(); ++i) {
     const std::string cell = cut(cells[i], widths[i]);
@@ -61,7 +63,9 @@ std::string Table::text(int columns) const {
       right[i] = right[i] && (row[i].empty() || is_number(row[i]));
     }
   }
-  const auto total = [&] { return std::accumulate(widths.begin(), widths.end(), kGap * (static_cast<int>(count) - 1)); };
+  const auto total = [&] {
+    return std::accumulate(widths.begin(), widths.end(), kGap * (static_cast<int>(count) - 1));
+  };
   while (total() > columns) {
     size_t widest = count;
     for (size_t i = 0; i < count; ++i)

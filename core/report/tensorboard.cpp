@@ -61,7 +61,9 @@ ProtoMessage metadata(std::string_view plugin, std::string_view content) {
 
 /// A TensorProto of shape (1).
 ProtoMessage tensor(int type) {
-  return ProtoMessage().varint(1, static_cast<uint64_t>(type)).message(2, ProtoMessage().message(2, ProtoMessage().varint(1, 1)));
+  return ProtoMessage()
+      .varint(1, static_cast<uint64_t>(type))
+      .message(2, ProtoMessage().message(2, ProtoMessage().varint(1, 1)));
 }
 
 /// An event with one value that belongs to the hparams plugin.
@@ -123,12 +125,15 @@ void TensorBoardWriter::scalar(const std::string& tag, int64_t step, double valu
 void TensorBoardWriter::text(const std::string& tag, int64_t step, const std::string& text) {
   constexpr int kString = 7, kTensorClass = 2;
   ProtoMessage value;
-  value.bytes(1, tag).message(8, tensor(kString).bytes(8, text)).message(9, metadata("text", "").varint(4, kTensorClass));
+  value.bytes(1, tag)
+      .message(8, tensor(kString).bytes(8, text))
+      .message(9, metadata("text", "").varint(4, kTensorClass));
   write_event(event(step).message(5, ProtoMessage().message(1, value)).data());
 }
 
 void TensorBoardWriter::hparams(const std::vector<std::pair<std::string, double>>& numbers,
-                                const std::vector<std::pair<std::string, std::string>>& texts, const std::string& group) {
+                                const std::vector<std::pair<std::string, std::string>>& texts,
+                                const std::string& group) {
   ProtoMessage start;
   for (const auto& [name, value] : numbers) start.message(1, entry(name, ProtoMessage().real64(2, value)));
   for (const auto& [name, value] : texts) start.message(1, entry(name, ProtoMessage().bytes(3, value)));

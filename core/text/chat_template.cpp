@@ -107,7 +107,8 @@ Rendered ChatTemplate::render_with_spans(const Json& messages, const RenderOptio
   bool lost = false;
   Rendered rendered = program_->run(messages, options, lost);
   if (lost)
-    throw ConfigError(program_->name + ": a generation block stands in a macro or a captured text, where its place in the "
+    throw ConfigError(program_->name +
+                      ": a generation block stands in a macro or a captured text, where its place in the "
                       "result is not known; train on answers without these marks, or change the template");
   return rendered;
 }

@@ -24,15 +24,15 @@ struct SpecialTokens {
 
 /// What stops a template that would never end or would fill the memory.
 struct RenderLimits {
-  size_t max_steps = 20'000'000;          // evaluated nodes and elements touched
-  size_t max_output_bytes = 64u << 20;    // of the text, and of any string or list on the way
+  size_t max_steps = 20'000'000;        // evaluated nodes and elements touched
+  size_t max_output_bytes = 64u << 20;  // of the text, and of any string or list on the way
 };
 
 struct RenderOptions {
   bool add_generation_prompt = false;
-  Json tools = nullptr;      // list of JSON schemas; null: none
-  Json documents = nullptr;  // list of objects; null: none
-  std::map<std::string, Json> variables = {};                   // further variables: "enable_thinking" …
+  Json tools = nullptr;                                           // list of JSON schemas; null: none
+  Json documents = nullptr;                                       // list of objects; null: none
+  std::map<std::string, Json> variables = {};                     // further variables: "enable_thinking" …
   std::optional<std::chrono::system_clock::time_point> now = {};  // what strftime_now sees; default: the clock
   RenderLimits limits = {};
 };

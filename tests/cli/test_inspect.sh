@@ -87,7 +87,7 @@ expect 2 "$PEFTLAB" completion tcsh
 expect 0 "$PEFTLAB" --help
 holds out 'Example:'
 narrow out
-verbs=$(awk '/^Subcommands:/ { on = 1; next } on && /^  [a-z]/ { print $1 }' out)
+verbs=$(awk '/^Subcommands:/ { on = 1; next } /^Example:/ { on = 0 } on && /^  [a-z]/ { print $1 }' out)
 is "$(echo "$verbs" | wc -l)" -ge 13
 for verb in $verbs; do
   expect 0 "$PEFTLAB" "$verb" --help

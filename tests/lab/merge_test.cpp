@@ -136,7 +136,9 @@ TEST_F(Merge, ATiedHeadStaysTiedOnlyWhereItFollowsTheTable) {
     EXPECT_TRUE(torch::equal(merged.tensors.at("model.embed_tokens.weight"), table * 2));
     EXPECT_EQ(merged.untied_head, head == Table::Head::kStays);
     EXPECT_EQ(merged.spec.shape.tied_head, head == Table::Head::kFollows);
-    if (merged.untied_head) EXPECT_TRUE(torch::equal(merged.tensors.at("lm_head.weight"), table));
+    if (merged.untied_head) {
+      EXPECT_TRUE(torch::equal(merged.tensors.at("lm_head.weight"), table));
+    }
   }
   model::Decoder decoder(*model::open_weights(golden("models/llama_tied")), torch::kFloat32, torch::kCPU);
   EXPECT_THAT(message_of([&] { merged_table(decoder, Table::Head::kBends); }),

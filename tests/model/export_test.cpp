@@ -189,7 +189,9 @@ TEST(Export, TransformersReadsTheSame) {
       EXPECT_LT(test::difference(logits[row], expected), 1e-4 * test::magnitude(logits)) << row;
     }
     EXPECT_EQ(peer.at("chat").is_null(), !byte_level);
-    if (byte_level) EXPECT_EQ(peer.at("chat"), "hello<|turn|>");
+    if (byte_level) {
+      EXPECT_EQ(peer.at("chat"), "hello<|turn|>");
+    }
   }
 }
 

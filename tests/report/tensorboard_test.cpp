@@ -102,7 +102,9 @@ Fields value_of(const Fields& event) { return fields(at(fields(at(event, 5)), 1)
 TEST(TensorBoard, ChecksumsMatchThePublishedVectors) {
   EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8a9136aau);  // RFC 3720, B.4
   EXPECT_EQ(crc32c("123456789"), 0xe3069283u);
-  EXPECT_EQ(masked_crc32c("\x1a\x11" "CRC test, one two"), 0x5794d08au);
+  EXPECT_EQ(masked_crc32c("\x1a\x11"
+                          "CRC test, one two"),
+            0x5794d08au);
 }
 
 TEST(TensorBoard, ScalarsAreEventsAnIndependentReaderFinds) {
@@ -111,7 +113,8 @@ TEST(TensorBoard, ScalarsAreEventsAnIndependentReaderFinds) {
   writer.scalar("train/loss", 300, 0.25);
   writer.scalar("train/損失", 301, std::nan(""));
   ASSERT_EQ(files_of(folder.path()).size(), 1u);
-  EXPECT_THAT(files_of(folder.path())[0].filename().string(), ::testing::MatchesRegex("events\\.out\\.tfevents\\.[0-9]{10}\\..*\\.[0-9]+\\.[0-9]+"));
+  EXPECT_THAT(files_of(folder.path())[0].filename().string(),
+              ::testing::MatchesRegex("events\\.out\\.tfevents\\.[0-9]{10}\\..*\\.[0-9]+\\.[0-9]+"));
   const auto all = events(files_of(folder.path())[0]);
   ASSERT_EQ(all.size(), 3u);
   EXPECT_EQ(at(all[0], 3), "brain.Event:2");

@@ -41,7 +41,8 @@ class Terminal {
   std::string seen() const {
     std::string text;
     char buffer[4096];
-    for (ssize_t size; (size = read(master_, buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<size_t>(size));
+    for (ssize_t size; (size = read(master_, buffer, sizeof buffer)) > 0;)
+      text.append(buffer, static_cast<size_t>(size));
     return text;
   }
 

@@ -106,7 +106,8 @@ TEST(ChatTemplateGolden, FreshTemplatesRenderAsWithTheJinja2Installed) {
   ASSERT_NE(pipe, nullptr);
   std::stringstream out;
   char buffer[65536];
-  for (size_t size; (size = fread(buffer, 1, sizeof buffer, pipe)) > 0;) out.write(buffer, static_cast<std::streamsize>(size));
+  for (size_t size; (size = fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+    out.write(buffer, static_cast<std::streamsize>(size));
   ASSERT_EQ(pclose(pipe), 0) << command;
   const Tally tally = check(out);
   EXPECT_GE(tally.equal, 1000);
@@ -129,8 +130,11 @@ TEST(ChatTemplateGolden, PublishedTemplatesRenderAsWithTransformers) {
       if (row.contains("tools")) options.tools = row["tools"];
       if (row.contains("kwargs"))
         for (const auto& [name, value] : row["kwargs"].items()) options.variables[name] = value;
-      if (row.contains("error")) EXPECT_THROW(chat.render(row["messages"], options), ConfigError) << entry.path() << row["name"];
-      else EXPECT_EQ(chat.render(row["messages"], options), row["expected"].get<std::string>()) << entry.path() << row["name"];
+      if (row.contains("error"))
+        EXPECT_THROW(chat.render(row["messages"], options), ConfigError) << entry.path() << row["name"];
+      else
+        EXPECT_EQ(chat.render(row["messages"], options), row["expected"].get<std::string>())
+            << entry.path() << row["name"];
       ++checked;
     }
   }
@@ -142,8 +146,19 @@ TEST(ChatTemplateGolden, MutantsRenderOrAreRefused) {
   const Json all = Json::parse(in);
   std::vector<std::string> seeds;
   for (const auto& item : all["cases"].items()) seeds.push_back(item.value()["template"].get<std::string>());
-  const std::vector<std::string> pieces = {"{{", "}}", "{%", "%}", "{#", "-%}", "'", "(", ")", "[", "::-1]", "|", "is", "not", "~", "**",
-                                           "loop", "range(99999)", "messages", "ns", "99999999", "\\", "\xff", "路", "\n", "{% for a in messages %}"};
+  const std::vector<std::string> pieces = {"{{",       "}}",
+                                           "{%",       "%}",
+                                           "{#",       "-%}",
+                                           "'",        "(",
+                                           ")",        "[",
+                                           "::-1]",    "|",
+                                           "is",       "not",
+                                           "~",        "**",
+                                           "loop",     "range(99999)",
+                                           "messages", "ns",
+                                           "99999999", "\\",
+                                           "\xff",     "路",
+                                           "\n",       "{% for a in messages %}"};
   std::mt19937 random(1);
   const auto below = [&](size_t limit) { return limit ? random() % limit : 0; };
   RenderOptions options;
@@ -154,10 +169,17 @@ TEST(ChatTemplateGolden, MutantsRenderOrAreRefused) {
     for (size_t edits = 1 + below(4); edits > 0; --edits) {
       const size_t at = below(source.size() + 1), size = std::min(below(8), source.size() - at);
       switch (below(4)) {
-        case 0: source.erase(at, size); break;
-        case 1: source.insert(at, pieces[below(pieces.size())]); break;
-        case 2: source.insert(at, source.substr(below(source.size() + 1), below(40))); break;
-        default: if (at < source.size()) source[at] = static_cast<char>(random());
+        case 0:
+          source.erase(at, size);
+          break;
+        case 1:
+          source.insert(at, pieces[below(pieces.size())]);
+          break;
+        case 2:
+          source.insert(at, source.substr(below(source.size() + 1), below(40)));
+          break;
+        default:
+          if (at < source.size()) source[at] = static_cast<char>(random());
       }
     }
     try {

@@ -13,40 +13,54 @@ namespace {
 
 using Names = std::initializer_list<std::string_view>;
 
-/// The public attributes of Python's types: those that call_method knows, and those that are refused rather than taken for
-/// a missing one.
+/// The public attributes of Python's types: those that call_method knows, and those that are refused rather than taken
+/// for a missing one.
 Names attributes_of(const Value& value) {
   static const Names kString = {
-      "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find", "format", "format_map",
-      "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric",
-      "isprintable", "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip", "maketrans", "partition",
-      "removeprefix", "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split",
-      "splitlines", "startswith", "strip", "swapcase", "title", "translate", "upper", "zfill"};
-  static const Names kList = {"append", "clear", "copy", "count", "extend", "index",
-                                  "insert", "pop", "remove", "reverse", "sort"};
+      "capitalize", "casefold",     "center",       "count",   "encode",     "endswith",    "expandtabs",
+      "find",       "format",       "format_map",   "index",   "isalnum",    "isalpha",     "isascii",
+      "isdecimal",  "isdigit",      "isidentifier", "islower", "isnumeric",  "isprintable", "isspace",
+      "istitle",    "isupper",      "join",         "ljust",   "lower",      "lstrip",      "maketrans",
+      "partition",  "removeprefix", "removesuffix", "replace", "rfind",      "rindex",      "rjust",
+      "rpartition", "rsplit",       "rstrip",       "split",   "splitlines", "startswith",  "strip",
+      "swapcase",   "title",        "translate",    "upper",   "zfill"};
+  static const Names kList = {"append", "clear", "copy",   "count",   "extend", "index",
+                              "insert", "pop",   "remove", "reverse", "sort"};
   static const Names kTuple = {"count", "index"};
-  static const Names kDict = {"clear", "copy", "fromkeys", "get", "items", "keys",
-                                  "pop", "popitem", "setdefault", "update", "values"};
-  static const Names kInteger = {"as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator",
-                                     "from_bytes", "imag", "is_integer", "numerator", "real", "to_bytes"};
+  static const Names kDict = {"clear", "copy",    "fromkeys",   "get",    "items", "keys",
+                              "pop",   "popitem", "setdefault", "update", "values"};
+  static const Names kInteger = {"as_integer_ratio", "bit_count",  "bit_length", "conjugate",
+                                 "denominator",      "from_bytes", "imag",       "is_integer",
+                                 "numerator",        "real",       "to_bytes"};
   static const Names kReal = {"as_integer_ratio", "conjugate", "fromhex", "hex", "imag", "is_integer", "real"};
   static const Names kRange = {"count", "index", "start", "step", "stop"};
   static const Names kView = {"isdisjoint", "mapping"};
   static const Names kIterator = {"close", "gi_code", "gi_frame", "gi_running", "gi_yieldfrom", "send", "throw"};
   static const Names kFunction = {"arguments", "caller", "catch_kwargs", "catch_varargs", "explicit_caller", "name"};
   switch (value.kind()) {
-    case Kind::string: return kString;
-    case Kind::list: return kList;
-    case Kind::tuple: return kTuple;
-    case Kind::dict: return kDict;
+    case Kind::string:
+      return kString;
+    case Kind::list:
+      return kList;
+    case Kind::tuple:
+      return kTuple;
+    case Kind::dict:
+      return kDict;
     case Kind::boolean:
-    case Kind::integer: return kInteger;
-    case Kind::real: return kReal;
-    case Kind::range: return kRange;
-    case Kind::view: return kView;
-    case Kind::iterator: return kIterator;
-    case Kind::function: return kFunction;
-    default: return {};
+    case Kind::integer:
+      return kInteger;
+    case Kind::real:
+      return kReal;
+    case Kind::range:
+      return kRange;
+    case Kind::view:
+      return kView;
+    case Kind::iterator:
+      return kIterator;
+    case Kind::function:
+      return kFunction;
+    default:
+      return {};
   }
 }
 

@@ -7,7 +7,8 @@ namespace peftlab::text::jinja {
 const Value* Arguments::next(std::string_view name) {
   if (next_ < positional_.size()) {
     for (const auto& entry : named_)
-      if (!name.empty() && entry.first == name) throw Failure(callee_ + ": the argument '" + entry.first + "' is given twice");
+      if (!name.empty() && entry.first == name)
+        throw Failure(callee_ + ": the argument '" + entry.first + "' is given twice");
     return &positional_[next_++];
   }
   return named(name);

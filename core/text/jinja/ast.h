@@ -19,26 +19,26 @@ struct Argument {
 };
 
 enum class Op {
-  constant,    // value
-  name,        // name
-  list,        // parts
-  tuple,       // parts
-  dict,        // parts: key, value, key, value …
-  attribute,   // parts[0] . name
-  item,        // parts[0] [parts[1]]
-  slice,       // parts[0] [parts[1] : parts[2] : parts[3]], each of the three may be null
-  call,        // parts[0] (arguments)
-  filter,      // parts[0] | name(arguments); parts[0] is null for what a block gives
-  test,        // parts[0] is name(arguments)
-  negation,    // not parts[0]
-  conjunction, // parts[0] and parts[1]
-  disjunction, // parts[0] or parts[1]
-  condition,   // parts[0] if parts[1] else parts[2]; parts[2] may be null
-  minus,       // - parts[0]
-  plus,        // + parts[0]
-  arithmetic,  // parts[0] name parts[1], name: + - * / // % **
-  concat,      // parts[0] ~ parts[1] ~ …
-  comparison,  // parts[0] names[0] parts[1] names[1] parts[2] …
+  constant,     // value
+  name,         // name
+  list,         // parts
+  tuple,        // parts
+  dict,         // parts: key, value, key, value …
+  attribute,    // parts[0] . name
+  item,         // parts[0] [parts[1]]
+  slice,        // parts[0] [parts[1] : parts[2] : parts[3]], each of the three may be null
+  call,         // parts[0] (arguments)
+  filter,       // parts[0] | name(arguments); parts[0] is null for what a block gives
+  test,         // parts[0] is name(arguments)
+  negation,     // not parts[0]
+  conjunction,  // parts[0] and parts[1]
+  disjunction,  // parts[0] or parts[1]
+  condition,    // parts[0] if parts[1] else parts[2]; parts[2] may be null
+  minus,        // - parts[0]
+  plus,         // + parts[0]
+  arithmetic,   // parts[0] name parts[1], name: + - * / // % **
+  concat,       // parts[0] ~ parts[1] ~ …
+  comparison,   // parts[0] names[0] parts[1] names[1] parts[2] …
 };
 
 struct Expression {
@@ -98,7 +98,7 @@ struct Statement {
   std::vector<Parameter> parameters;
   std::vector<Branch> branches;
   Body body, otherwise;
-  bool names_loop = false;  // of loops: the body names `loop`
+  bool names_loop = false;                                                 // of loops: the body names `loop`
   bool takes_varargs = false, takes_kwargs = false, takes_caller = false;  // of macros: the body names them
 };
 

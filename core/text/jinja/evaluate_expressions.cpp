@@ -147,8 +147,10 @@ Arguments Evaluator::arguments(const Expression& expression, const std::string& 
   Arguments given(callee);
   for (const Argument& argument : expression.arguments) {
     Value value = evaluate(*argument.value);
-    if (argument.keyword.empty()) given.add(std::move(value));
-    else given.add(argument.keyword, std::move(value));
+    if (argument.keyword.empty())
+      given.add(std::move(value));
+    else
+      given.add(argument.keyword, std::move(value));
   }
   line_ = expression.line;
   return given;
@@ -195,7 +197,8 @@ Value Evaluator::make_namespace(Arguments& given) {
   given.finish();
   for (const auto& entry : space.fields.entries) {
     if (!entry.first.is(Kind::string)) throw Failure("namespace: a name that is not a str");
-    if (entry.first.text().substr(0, 1) == "_") throw Failure("namespace: '" + entry.first.text() + "' begins with '_'");
+    if (entry.first.text().substr(0, 1) == "_")
+      throw Failure("namespace: '" + entry.first.text() + "' begins with '_'");
   }
   runtime_.budget.spend(8 + space.fields.entries.size());
   spaces_.push_back(std::move(space));
@@ -208,8 +211,10 @@ Value Evaluator::call_macro(const Macro& macro, Arguments& given) {
   const Inner inner(*this, macro.scope);
   std::vector<const Parameter*> missing;
   for (const Parameter& parameter : source.parameters) {
-    if (const Value* value = given.next(parameter.name)) set(parameter.name, *value);
-    else missing.push_back(&parameter);
+    if (const Value* value = given.next(parameter.name))
+      set(parameter.name, *value);
+    else
+      missing.push_back(&parameter);
   }
   if (source.takes_caller) {
     const Value* caller = given.named("caller");
@@ -223,8 +228,9 @@ Value Evaluator::call_macro(const Macro& macro, Arguments& given) {
   }
   given.finish();
   for (const Parameter* parameter : missing)
-    set(parameter->name, parameter->fallback ? evaluate(*parameter->fallback)
-                                             : Value::undefined("the parameter '" + parameter->name + "' was not given"));
+    set(parameter->name, parameter->fallback
+                             ? evaluate(*parameter->fallback)
+                             : Value::undefined("the parameter '" + parameter->name + "' was not given"));
   Flow flow = Flow::on;
   const int line = line_;
   std::string text = captured(source.body, flow);

@@ -13,7 +13,9 @@ class LoopFields {
   LoopFields(Space& space, const List& items) : space_(space), items_(items) {
     for (const char* name : {"index", "index0", "revindex", "revindex0", "first", "last", "previtem", "nextitem"})
       space_.fields.entries.emplace_back(Value(name), Value());
-    const auto constant = [&](const char* name, Value value) { space_.fields.entries.emplace_back(name, std::move(value)); };
+    const auto constant = [&](const char* name, Value value) {
+      space_.fields.entries.emplace_back(name, std::move(value));
+    };
     constant("length", static_cast<int64_t>(items.size()));
     constant("depth", int64_t{1});
     constant("depth0", int64_t{0});
@@ -24,7 +26,12 @@ class LoopFields {
   Value turn(size_t i) {
     const auto at = static_cast<int64_t>(i), left = static_cast<int64_t>(items_.size() - i);
     const bool first = i == 0, last = left == 1;
-    const Value values[] = {at + 1, at, left, left - 1, first, last,
+    const Value values[] = {at + 1,
+                            at,
+                            left,
+                            left - 1,
+                            first,
+                            last,
                             first ? Value::undefined("there is no previous item") : items_[i - 1],
                             last ? Value::undefined("there is no next item") : items_[i + 1]};
     for (size_t field = 0; field < std::size(values); ++field) space_.fields.entries[field].second = values[field];
@@ -203,7 +210,8 @@ void Evaluator::assign(const Target& target, const Value& value) {
   if (!target.parts.empty()) {
     const List items = elements(value, runtime_.budget);
     if (items.size() != target.parts.size())
-      throw Failure("cannot unpack " + std::to_string(items.size()) + " values into " + std::to_string(target.parts.size()));
+      throw Failure("cannot unpack " + std::to_string(items.size()) + " values into " +
+                    std::to_string(target.parts.size()));
     for (size_t i = 0; i < items.size(); ++i) assign(target.parts[i], items[i]);
     return;
   }

@@ -24,8 +24,8 @@ class Evaluator {
   std::string render(const Body& body);
   int line() const { return line_; }
 
-  /// What stood between generation marks, as [begin, end) bytes of the result; and whether a mark stood where its place in
-  /// the result is not known.
+  /// What stood between generation marks, as [begin, end) bytes of the result; and whether a mark stood where its place
+  /// in the result is not known.
   const std::vector<std::pair<size_t, size_t>>& generated() const { return generated_; }
   bool lost_generated() const { return lost_generated_; }
 

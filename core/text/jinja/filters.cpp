@@ -43,7 +43,8 @@ Value trim(const Value& value, Arguments& arguments, Runtime& runtime) {
 Value replace_filter(const Value& value, Arguments& arguments, Runtime& runtime) {
   const std::string old = soft_text(arguments.need("old"), runtime), by = soft_text(arguments.need("new"), runtime);
   const Value* count = arguments.next("count");
-  if (count && !count->is(Kind::none) && !count->is_whole()) throw Failure("replace: the argument 'count' must be an integer");
+  if (count && !count->is(Kind::none) && !count->is_whole())
+    throw Failure("replace: the argument 'count' must be an integer");
   const int64_t limit = count && count->is_whole() ? count->whole() : -1;
   arguments.finish();
   const std::string text = soft_text(value, runtime);
@@ -140,7 +141,8 @@ Value to_float(const Value& value, Arguments& arguments, Runtime&) {
 Value absolute(const Value& value, Arguments& arguments, Runtime&) {
   arguments.finish();
   require_defined(value);
-  if (!value.is_number()) throw Failure(std::string("abs: not defined for a value of type '") + value.type_name() + "'");
+  if (!value.is_number())
+    throw Failure(std::string("abs: not defined for a value of type '") + value.type_name() + "'");
   if (value.is(Kind::real)) return std::fabs(value.number());
   return value.whole() < 0 ? negative(value) : Value(value.whole());
 }
@@ -149,7 +151,8 @@ Value absolute(const Value& value, Arguments& arguments, Runtime&) {
 double rounded(double number, int64_t digits) {
   if (!std::isfinite(number) || digits > 22) return number;
   char text[400];
-  const auto end = std::to_chars(text, text + sizeof text, number, std::chars_format::fixed, static_cast<int>(digits)).ptr;
+  const auto end =
+      std::to_chars(text, text + sizeof text, number, std::chars_format::fixed, static_cast<int>(digits)).ptr;
   double result = 0;
   std::from_chars(text, end, result);
   return result;
@@ -161,7 +164,8 @@ Value round_filter(const Value& value, Arguments& arguments, Runtime&) {
   const std::string method = given ? strict_text(*given, "round") : "common";
   arguments.finish();
   require_defined(value);
-  if (!value.is_number()) throw Failure(std::string("round: not defined for a value of type '") + value.type_name() + "'");
+  if (!value.is_number())
+    throw Failure(std::string("round: not defined for a value of type '") + value.type_name() + "'");
   if (digits < 0 || digits > 15) throw Failure("round: a precision below 0 or above 15 is not supported");
   if (method == "common") return value.is(Kind::real) ? Value(rounded(value.number(), digits)) : Value(value.whole());
   if (method != "ceil" && method != "floor") throw Failure("round: the method must be common, ceil or floor");
@@ -185,7 +189,8 @@ Value json_filter(const Value& value, Arguments& arguments, Runtime& runtime) {
     style.indent = text ? indent->text() : arithmetic("*", " ", *indent, runtime).text();
   }
   if (separators && !separators->is(Kind::none)) {
-    if (!separators->is_sequence() || separators->items().size() != 2) throw Failure("tojson: 'separators' must be two texts");
+    if (!separators->is_sequence() || separators->items().size() != 2)
+      throw Failure("tojson: 'separators' must be two texts");
     style.item_separator = strict_text(separators->items()[0], "tojson");
     style.key_separator = strict_text(separators->items()[1], "tojson");
   }
@@ -211,12 +216,24 @@ Value attribute_filter(const Value& value, Arguments& arguments, Runtime&) {
 }  // namespace
 
 void add_value_filters(FilterTable& table) {
-  table.insert({{"upper", maps(upper)},       {"lower", maps(lower)},         {"capitalize", maps(capitalize)},
-                {"title", maps(title_filter)}, {"trim", trim},                 {"replace", replace_filter},
-                {"indent", indent},           {"string", string_filter},      {"safe", safe},
-                {"default", fallback},        {"d", fallback},                {"int", to_integer},
-                {"float", to_float},          {"abs", absolute},              {"round", round_filter},
-                {"tojson", json_filter},      {"length", length_filter},      {"count", length_filter},
+  table.insert({{"upper", maps(upper)},
+                {"lower", maps(lower)},
+                {"capitalize", maps(capitalize)},
+                {"title", maps(title_filter)},
+                {"trim", trim},
+                {"replace", replace_filter},
+                {"indent", indent},
+                {"string", string_filter},
+                {"safe", safe},
+                {"default", fallback},
+                {"d", fallback},
+                {"int", to_integer},
+                {"float", to_float},
+                {"abs", absolute},
+                {"round", round_filter},
+                {"tojson", json_filter},
+                {"length", length_filter},
+                {"count", length_filter},
                 {"attr", attribute_filter}});
 }
 

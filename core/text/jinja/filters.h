@@ -1,5 +1,5 @@
-// Filters, tests, methods and operators: what a template can do with values. Everything Jinja or Python has and this has
-// not is refused by its name, never approximated.
+// Filters, tests, methods and operators: what a template can do with values. Everything Jinja or Python has and this
+// has not is refused by its name, never approximated.
 #pragma once
 
 #include <chrono>

@@ -102,8 +102,10 @@ class Lexer {
     if (end == std::string_view::npos) throw SyntaxError{line_, "a comment does not end: '#}' is missing"};
     const char sign = end > 0 ? rest()[end - 1] : ' ';
     skip(end + 2);
-    if (sign == '-') skip_space();
-    else if (sign != '+' && sees("\n")) skip(1);
+    if (sign == '-')
+      skip_space();
+    else if (sign != '+' && sees("\n"))
+      skip(1);
   }
 
   /// After '{%': text up to '{% endraw %}' as it stands, when the tag is 'raw'.
@@ -142,8 +144,10 @@ class Lexer {
   }
 
   void after_block(char sign) {
-    if (sign == '-') skip_space();
-    else if (sign != '+' && sees("\n")) skip(1);
+    if (sign == '-')
+      skip_space();
+    else if (sign != '+' && sees("\n"))
+      skip(1);
   }
 
   /// Whether the tag ends here; brackets hide '}}' and '%}'.
@@ -155,8 +159,10 @@ class Lexer {
     if (rest().substr(size, 2) != end) return false;
     push(block ? Token::Type::block_end : Token::Type::print_end, "");
     skip(size + 2);
-    if (block) after_block(sign);
-    else if (sign == '-') skip_space();
+    if (block)
+      after_block(sign);
+    else if (sign == '-')
+      skip_space();
     return true;
   }
 
@@ -203,7 +209,8 @@ class Lexer {
       }
     const char sign = rest()[0];
     if (kOne.find(sign) == kOne.npos)
-      throw SyntaxError{line_, "unexpected character " + python_quoted(encode(decode(rest().substr(0, 1 + tail())).substr(0, 1)))};
+      throw SyntaxError{
+          line_, "unexpected character " + python_quoted(encode(decode(rest().substr(0, 1 + tail())).substr(0, 1)))};
     balance(sign);
     token.text = std::string(1, sign);
     return 1;
@@ -212,7 +219,8 @@ class Lexer {
   /// The bytes of the character here after its first.
   size_t tail() const {
     size_t size = 0;
-    while (at_ + 1 + size < source_.size() && (static_cast<unsigned char>(source_[at_ + 1 + size]) & 0xc0) == 0x80) ++size;
+    while (at_ + 1 + size < source_.size() && (static_cast<unsigned char>(source_[at_ + 1 + size]) & 0xc0) == 0x80)
+      ++size;
     return size;
   }
 

@@ -1,5 +1,5 @@
-// A template's source as tokens, with Jinja's white-space rules applied (trim_blocks and lstrip_blocks on, as transformers
-// sets them; one newline at the end of the source is dropped).
+// A template's source as tokens, with Jinja's white-space rules applied (trim_blocks and lstrip_blocks on, as
+// transformers sets them; one newline at the end of the source is dropped).
 #pragma once
 
 #include <cstdint>

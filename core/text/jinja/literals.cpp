@@ -80,8 +80,10 @@ size_t unescape(std::string_view text, int line, std::string& result) {
   char32_t octal = 0;
   for (; size < 3 && size < text.size() && text[size] >= '0' && text[size] < '8'; ++size)
     octal = octal * 8 + static_cast<char32_t>(text[size] - '0');
-  if (size) append(result, octal);
-  else result += '\\';  // an escape unknown to Python stays as it is
+  if (size)
+    append(result, octal);
+  else
+    result += '\\';  // an escape unknown to Python stays as it is
   return size;
 }
 
@@ -130,8 +132,10 @@ size_t read_string(std::string_view text, Token& token) {
       token.text = std::move(result);
       return at + 1;
     }
-    if (text[at] == '\\' && at + 1 < text.size()) at += 1 + unescape(text.substr(at + 1), token.line, result);
-    else result += text[at++];
+    if (text[at] == '\\' && at + 1 < text.size())
+      at += 1 + unescape(text.substr(at + 1), token.line, result);
+    else
+      result += text[at++];
   }
   throw SyntaxError{token.line, "a string does not end"};
 }

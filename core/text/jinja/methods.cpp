@@ -8,7 +8,8 @@ namespace peftlab::text::jinja {
 namespace {
 
 Value list_method(const Value& self, const std::string& name, Arguments& arguments, Runtime& runtime) {
-  if (name != "index" && name != "count") throw Failure("the method '" + name + "' would change a list: it is not allowed");
+  if (name != "index" && name != "count")
+    throw Failure("the method '" + name + "' would change a list: it is not allowed");
   const Value what = arguments.need("");
   arguments.finish();
   runtime.budget.spend(self.extent().weight);
@@ -107,7 +108,8 @@ Value call_method(const Value& receiver, const std::string& name, Arguments& arg
 }
 
 bool is_global(std::string_view name) {
-  return name == "range" || name == "dict" || name == "namespace" || name == "raise_exception" || name == "strftime_now";
+  return name == "range" || name == "dict" || name == "namespace" || name == "raise_exception" ||
+         name == "strftime_now";
 }
 
 Value call_global(const std::string& name, Arguments& arguments, Runtime& runtime) {

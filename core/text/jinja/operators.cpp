@@ -130,9 +130,7 @@ Value joined(const Value& a, const Value& b, Runtime& runtime) {
   return Value::sequence(a.kind(), std::move(items));
 }
 
-bool can_repeat(const Value& value) {
-  return value.is(Kind::string) || value.is(Kind::list) || value.is(Kind::tuple);
-}
+bool can_repeat(const Value& value) { return value.is(Kind::string) || value.is(Kind::list) || value.is(Kind::tuple); }
 
 }  // namespace
 
@@ -147,7 +145,8 @@ Value arithmetic(const std::string& sign, const Value& a, const Value& b, Runtim
 Value negative(const Value& value) {
   require_defined(value);
   if (value.is(Kind::real)) return -value.number();
-  if (!value.is_whole()) throw Failure(std::string("'-' is not defined for a value of type '") + value.type_name() + "'");
+  if (!value.is_whole())
+    throw Failure(std::string("'-' is not defined for a value of type '") + value.type_name() + "'");
   return whole_arithmetic('-', 0, value.whole());
 }
 

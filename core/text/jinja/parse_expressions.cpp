@@ -46,16 +46,25 @@ std::string ExpressionParser::name(std::string_view what) {
 
 std::string ExpressionParser::seen() const {
   switch (current().type) {
-    case Token::Type::data: return "text";
-    case Token::Type::block_begin: return "'{%'";
-    case Token::Type::block_end: return "'%}'";
-    case Token::Type::print_begin: return "'{{'";
-    case Token::Type::print_end: return "'}}'";
-    case Token::Type::string: return "a string";
+    case Token::Type::data:
+      return "text";
+    case Token::Type::block_begin:
+      return "'{%'";
+    case Token::Type::block_end:
+      return "'%}'";
+    case Token::Type::print_begin:
+      return "'{{'";
+    case Token::Type::print_end:
+      return "'}}'";
+    case Token::Type::string:
+      return "a string";
     case Token::Type::integer:
-    case Token::Type::real: return "a number";
-    case Token::Type::end: return "the end of the template";
-    default: return "'" + current().text + "'";
+    case Token::Type::real:
+      return "a number";
+    case Token::Type::end:
+      return "the end of the template";
+    default:
+      return "'" + current().text + "'";
   }
 }
 
@@ -66,7 +75,11 @@ ExpressionPtr ExpressionParser::expression(bool inline_if) {
   while (inline_if && take_name("if")) {
     ExpressionPtr condition = disjunction();
     ExpressionPtr otherwise = take_name("else") ? expression() : nullptr;
-    value = Builder(Op::condition, line).part(std::move(value)).part(std::move(condition)).part(std::move(otherwise)).done();
+    value = Builder(Op::condition, line)
+                .part(std::move(value))
+                .part(std::move(condition))
+                .part(std::move(otherwise))
+                .done();
   }
   return value;
 }
@@ -74,7 +87,8 @@ ExpressionPtr ExpressionParser::expression(bool inline_if) {
 ExpressionPtr ExpressionParser::tuple(bool inline_if, std::string_view ends, bool in_parentheses) {
   const int line = current().line;
   const auto at_end = [&] {
-    return sees(Token::Type::print_end) || sees(Token::Type::block_end) || sees_sign(")") || (!ends.empty() && sees_name(ends));
+    return sees(Token::Type::print_end) || sees(Token::Type::block_end) || sees_sign(")") ||
+           (!ends.empty() && sees_name(ends));
   };
   std::vector<ExpressionPtr> items;
   bool is_tuple = false;
@@ -170,9 +184,12 @@ ExpressionPtr ExpressionParser::unary(bool with_filters) {
   const Deeper deeper(*this);
   const int line = current().line;
   ExpressionPtr value;
-  if (take_sign("-")) value = Builder(Op::minus, line).part(unary(false)).done();
-  else if (take_sign("+")) value = Builder(Op::plus, line).part(unary(false)).done();
-  else value = primary();
+  if (take_sign("-"))
+    value = Builder(Op::minus, line).part(unary(false)).done();
+  else if (take_sign("+"))
+    value = Builder(Op::plus, line).part(unary(false)).done();
+  else
+    value = primary();
   value = postfix(std::move(value));
   return with_filters ? filtered(std::move(value)) : std::move(value);
 }

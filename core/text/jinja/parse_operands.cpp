@@ -63,10 +63,14 @@ ExpressionPtr ExpressionParser::dict() {
 
 ExpressionPtr ExpressionParser::postfix(ExpressionPtr value) {
   for (;;) {
-    if (take_sign(".")) value = dotted(std::move(value));
-    else if (take_sign("[")) value = subscript(std::move(value));
-    else if (sees_sign("(")) value = call(std::move(value));
-    else return value;
+    if (take_sign("."))
+      value = dotted(std::move(value));
+    else if (take_sign("["))
+      value = subscript(std::move(value));
+    else if (sees_sign("("))
+      value = call(std::move(value));
+    else
+      return value;
   }
 }
 
@@ -91,7 +95,12 @@ ExpressionPtr ExpressionParser::subscript(ExpressionPtr value) {
   ExpressionPtr second = bound();
   ExpressionPtr third = take_sign(":") ? bound() : nullptr;
   expect_sign("]");
-  return Builder(Op::slice, line).part(std::move(value)).part(std::move(first)).part(std::move(second)).part(std::move(third)).done();
+  return Builder(Op::slice, line)
+      .part(std::move(value))
+      .part(std::move(first))
+      .part(std::move(second))
+      .part(std::move(third))
+      .done();
 }
 
 ExpressionPtr ExpressionParser::call(ExpressionPtr function) {
@@ -124,10 +133,14 @@ std::vector<Argument> ExpressionParser::arguments() {
 
 ExpressionPtr ExpressionParser::filtered(ExpressionPtr value) {
   for (;;) {
-    if (take_sign("|")) value = filter(std::move(value));
-    else if (take_name("is")) value = test(std::move(value));
-    else if (sees_sign("(")) value = call(std::move(value));
-    else return value;
+    if (take_sign("|"))
+      value = filter(std::move(value));
+    else if (take_name("is"))
+      value = test(std::move(value));
+    else if (sees_sign("("))
+      value = call(std::move(value));
+    else
+      return value;
   }
 }
 

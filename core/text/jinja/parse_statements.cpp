@@ -28,7 +28,8 @@ class Parser {
   }
 
  private:
-  /// Up to a tag whose name is among `ends` (it is left to the caller), or to the end of the template when there are none.
+  /// Up to a tag whose name is among `ends` (it is left to the caller), or to the end of the template when there are
+  /// none.
   Body statements(std::initializer_list<std::string_view> ends) {
     const ExpressionParser::Deeper deeper(tokens_);
     const int begin = tokens_.current().line;
@@ -234,7 +235,8 @@ class Parser {
       parameter.name = variable();
       for (const std::string_view special : {"caller", "varargs", "kwargs"})
         if (parameter.name == special) tokens_.fail("a parameter named '" + parameter.name + "' is not supported");
-      if (tokens_.take_sign("=")) parameter.fallback = tokens_.expression();
+      if (tokens_.take_sign("="))
+        parameter.fallback = tokens_.expression();
       else if (!parameters.empty() && parameters.back().fallback)
         tokens_.fail("a parameter without a default follows one with a default");
       parameters.push_back(std::move(parameter));

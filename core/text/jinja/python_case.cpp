@@ -16,8 +16,8 @@ namespace {
 
 bool maps_to_several(char32_t p) {
   return p == 0xdf || p == 0x149 || p == 0x1f0 || p == 0x390 || p == 0x3b0 || p == 0x587 ||
-         (p >= 0x1e96 && p <= 0x1e9a) || (p >= 0x1f50 && p <= 0x1f56) ||
-         (p >= 0x1f80 && p <= 0x1fff) || (p >= 0xfb00 && p <= 0xfb17);
+         (p >= 0x1e96 && p <= 0x1e9a) || (p >= 0x1f50 && p <= 0x1f56) || (p >= 0x1f80 && p <= 0x1fff) ||
+         (p >= 0xfb00 && p <= 0xfb17);
 }
 
 [[noreturn]] void refuse(char32_t point) {

@@ -45,8 +45,8 @@ size_t count(std::string_view text, std::string_view part);
 /// length, which is not supported.
 std::string upper(std::string_view text);
 std::string lower(std::string_view text);
-std::string title(std::string_view text);        // str.title
-std::string capitalize(std::string_view text);   // str.capitalize
+std::string title(std::string_view text);       // str.title
+std::string capitalize(std::string_view text);  // str.capitalize
 
 /// repr() of a str and of a float (the shortest digits that give the same double back).
 std::string python_quoted(std::string_view text);

@@ -1,5 +1,5 @@
-// Filters on sequences and dicts. Those that are generators in Jinja give iterators: always true, without a length, good
-// for one walk.
+// Filters on sequences and dicts. Those that are generators in Jinja give iterators: always true, without a length,
+// good for one walk.
 #include <algorithm>
 
 #include "core/text/jinja/filter_table.h"
@@ -62,7 +62,8 @@ Value sort_filter(const Value& value, Arguments& arguments, Runtime& runtime) {
       const Value name(part);
       paths.emplace_back(&name);
     }
-  else paths.emplace_back(attribute);
+  else
+    paths.emplace_back(attribute);
   std::vector<std::pair<Value, Value>> keyed;
   for (const Value& element : elements(value, runtime.budget)) {
     List key;
@@ -201,7 +202,8 @@ Filter extreme(bool largest) {
   };
 }
 
-Arguments copied(const std::string& callee, const List& positional, const std::vector<std::pair<std::string, Value>>& named) {
+Arguments copied(const std::string& callee, const List& positional,
+                 const std::vector<std::pair<std::string, Value>>& named) {
   Arguments copy(callee);
   for (const Value& value : positional) copy.add(value);
   for (const auto& [name, value] : named) copy.add(name, value);
@@ -273,16 +275,6 @@ Value batch(const Value& value, Arguments& arguments, Runtime& runtime) {
   return Value::iterator(std::move(rows));
 }
 
-const FilterTable& filters() {
-  static const FilterTable kFilters = [] {
-    FilterTable table;
-    add_value_filters(table);
-    add_sequence_filters(table);
-    return table;
-  }();
-  return kFilters;
-}
-
 }  // namespace
 
 void add_sequence_filters(FilterTable& table) {
@@ -304,15 +296,6 @@ void add_sequence_filters(FilterTable& table) {
                 {"selectattr", selects(true, true)},
                 {"rejectattr", selects(false, true)},
                 {"batch", batch}});
-}
-
-bool is_filter(std::string_view name) { return filters().find(name) != filters().end(); }
-
-Value apply_filter(const std::string& name, const Value& value, Arguments& arguments, Runtime& runtime) {
-  const auto filter = filters().find(name);
-  if (filter == filters().end()) throw Failure("unknown filter '" + name + "'");
-  runtime.budget.spend();
-  return filter->second(value, arguments, runtime);
 }
 
 }  // namespace peftlab::text::jinja

@@ -71,17 +71,19 @@ Test cased(std::string method) {
 }
 
 const std::map<std::string, Test, std::less<>>& tests() {
-  static const std::initializer_list<Kind> kIterable = {Kind::undefined, Kind::string, Kind::markup, Kind::list, Kind::tuple,
-                                                        Kind::range, Kind::view, Kind::iterator, Kind::dict, Kind::loop};
+  static const std::initializer_list<Kind> kIterable = {Kind::undefined, Kind::string, Kind::markup, Kind::list,
+                                                        Kind::tuple,     Kind::range,  Kind::view,   Kind::iterator,
+                                                        Kind::dict,      Kind::loop};
   static const std::initializer_list<Kind> kSequence = {Kind::undefined, Kind::string, Kind::markup, Kind::list,
-                                                        Kind::tuple, Kind::range, Kind::dict};
+                                                        Kind::tuple,     Kind::range,  Kind::dict};
   const auto less = compares([](int order) { return order == -1; });
   const auto at_most = compares([](int order) { return order == -1 || order == 0; });
   const auto more = compares([](int order) { return order == 1; });
   const auto at_least = compares([](int order) { return order == 0 || order == 1; });
   static const std::map<std::string, Test, std::less<>> kTests = {
       {"undefined", is_kind({Kind::undefined})},
-      {"defined", [](const Value& value, Arguments& arguments, Runtime&) {
+      {"defined",
+       [](const Value& value, Arguments& arguments, Runtime&) {
          arguments.finish();
          return !value.is(Kind::undefined);
        }},
@@ -103,15 +105,27 @@ const std::map<std::string, Test, std::less<>>& tests() {
       {"in", is_in},
       {"lower", cased("islower")},
       {"upper", cased("isupper")},
-      {"sameas", [](const Value& value, Arguments& arguments, Runtime&) {
+      {"sameas",
+       [](const Value& value, Arguments& arguments, Runtime&) {
          const Value other = arguments.need("other");
          arguments.finish();
          return value.same_object(other);
        }},
-      {"eq", equals(true)}, {"equalto", equals(true)}, {"ne", equals(false)},
-      {"lt", less}, {"lessthan", less}, {"le", at_most},
-      {"gt", more}, {"greaterthan", more}, {"ge", at_least},
-      {"==", equals(true)}, {"!=", equals(false)}, {"<", less}, {"<=", at_most}, {">", more}, {">=", at_least}};
+      {"eq", equals(true)},
+      {"equalto", equals(true)},
+      {"ne", equals(false)},
+      {"lt", less},
+      {"lessthan", less},
+      {"le", at_most},
+      {"gt", more},
+      {"greaterthan", more},
+      {"ge", at_least},
+      {"==", equals(true)},
+      {"!=", equals(false)},
+      {"<", less},
+      {"<=", at_most},
+      {">", more},
+      {">=", at_least}};
   return kTests;
 }
 

@@ -34,7 +34,8 @@ Method splits(bool from_right) {
     arguments.finish();
     runtime.budget.make(self.text().size() * 2);
     List parts;
-    for (const auto part : split(self.text(), separator ? std::optional<std::string_view>(*separator) : std::nullopt, limit, from_right))
+    for (const auto part :
+         split(self.text(), separator ? std::optional<std::string_view>(*separator) : std::nullopt, limit, from_right))
       parts.emplace_back(part);
     runtime.budget.make(parts.size() * sizeof(Value));
     return Value::list(std::move(parts));
@@ -208,17 +209,38 @@ Value count_in_text(const Value& self, Arguments& arguments, Runtime& runtime) {
 
 const std::map<std::string, Method, std::less<>>& text_methods() {
   static const std::map<std::string, Method, std::less<>> kMethods = {
-      {"strip", strips(Side::both)},       {"lstrip", strips(Side::left)},       {"rstrip", strips(Side::right)},
-      {"split", splits(false)},            {"rsplit", splits(true)},             {"splitlines", lines_of},
-      {"startswith", has_at(Side::left)},  {"endswith", has_at(Side::right)},    {"find", finds(false, false)},
-      {"rfind", finds(true, false)},       {"index", finds(false, true)},        {"rindex", finds(true, true)},
-      {"upper", maps(upper)},              {"lower", maps(lower)},               {"title", maps(title)},
-      {"capitalize", maps(capitalize)},    {"removeprefix", removes(Side::left)}, {"removesuffix", removes(Side::right)},
-      {"ljust", pads(Side::left)},         {"rjust", pads(Side::right)},         {"isspace", asks(is_space)},
-      {"isalpha", asks(is_letter)},        {"isdigit", asks(is_digit)},          {"isdecimal", asks(is_digit)},
-      {"isnumeric", asks(is_digit)},       {"isupper", has_case(Case::upper)},  {"islower", has_case(Case::lower)},
-      {"replace", replace_in},             {"join", join_with},                  {"partition", partitions(false)},
-      {"rpartition", partitions(true)},    {"count", count_in_text},
+      {"strip", strips(Side::both)},
+      {"lstrip", strips(Side::left)},
+      {"rstrip", strips(Side::right)},
+      {"split", splits(false)},
+      {"rsplit", splits(true)},
+      {"splitlines", lines_of},
+      {"startswith", has_at(Side::left)},
+      {"endswith", has_at(Side::right)},
+      {"find", finds(false, false)},
+      {"rfind", finds(true, false)},
+      {"index", finds(false, true)},
+      {"rindex", finds(true, true)},
+      {"upper", maps(upper)},
+      {"lower", maps(lower)},
+      {"title", maps(title)},
+      {"capitalize", maps(capitalize)},
+      {"removeprefix", removes(Side::left)},
+      {"removesuffix", removes(Side::right)},
+      {"ljust", pads(Side::left)},
+      {"rjust", pads(Side::right)},
+      {"isspace", asks(is_space)},
+      {"isalpha", asks(is_letter)},
+      {"isdigit", asks(is_digit)},
+      {"isdecimal", asks(is_digit)},
+      {"isnumeric", asks(is_digit)},
+      {"isupper", has_case(Case::upper)},
+      {"islower", has_case(Case::lower)},
+      {"replace", replace_in},
+      {"join", join_with},
+      {"partition", partitions(false)},
+      {"rpartition", partitions(true)},
+      {"count", count_in_text},
       {"isalnum", asks([](char32_t p) { return is_letter(p) || is_digit(p); })},
       {"isascii", [](const Value& self, Arguments& arguments, Runtime&) -> Value {
          arguments.finish();

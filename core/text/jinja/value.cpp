@@ -151,22 +151,38 @@ bool Value::truth() const {
 
 const char* Value::type_name() const {
   switch (kind_) {
-    case Kind::undefined: return "Undefined";
-    case Kind::none: return "NoneType";
-    case Kind::boolean: return "bool";
-    case Kind::integer: return "int";
-    case Kind::real: return "float";
-    case Kind::string: return "str";
-    case Kind::markup: return "Markup";
-    case Kind::list: return "list";
-    case Kind::tuple: return "tuple";
-    case Kind::range: return "range";
-    case Kind::view: return "dict view";
-    case Kind::iterator: return "generator";
-    case Kind::dict: return "dict";
-    case Kind::space: return "Namespace";
-    case Kind::loop: return "LoopContext";
-    case Kind::function: return "function";
+    case Kind::undefined:
+      return "Undefined";
+    case Kind::none:
+      return "NoneType";
+    case Kind::boolean:
+      return "bool";
+    case Kind::integer:
+      return "int";
+    case Kind::real:
+      return "float";
+    case Kind::string:
+      return "str";
+    case Kind::markup:
+      return "Markup";
+    case Kind::list:
+      return "list";
+    case Kind::tuple:
+      return "tuple";
+    case Kind::range:
+      return "range";
+    case Kind::view:
+      return "dict view";
+    case Kind::iterator:
+      return "generator";
+    case Kind::dict:
+      return "dict";
+    case Kind::space:
+      return "Namespace";
+    case Kind::loop:
+      return "LoopContext";
+    case Kind::function:
+      return "function";
   }
   return "";
 }

@@ -36,13 +36,13 @@ enum class Kind {
   view,      // what dict.keys(), values() and items() give: has a length, but no elements by index
   iterator,  // what map, select and such give: can be walked over once
   dict,
-  space,     // namespace()
-  loop,      // the variable `loop`
+  space,  // namespace()
+  loop,   // the variable `loop`
   function,
 };
 
-/// How large a value is: how deep containers are nested in it, and what walking over all of it costs, in steps (parts that
-/// are shared count each time, or sharing would hide a value of exponential size).
+/// How large a value is: how deep containers are nested in it, and what walking over all of it costs, in steps (parts
+/// that are shared count each time, or sharing would hide a value of exponential size).
 struct Extent {
   size_t depth = 0;
   size_t weight = 1;
