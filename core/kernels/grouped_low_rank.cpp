@@ -3,6 +3,7 @@
 #include <torch/all.h>
 
 #include "core/kernels/low_rank_checks.h"
+#include "core/kernels/narrow_products.h"
 #include "core/kernels/storage_handle.h"
 
 namespace peftlab::kernels {
@@ -35,7 +36,7 @@ class GroupedProduct : public torch::autograd::Function<GroupedProduct> {
     const variable_list factors = list.vec();
     const auto rows = as_rows(x);
     const auto type = x.scalar_type();
-    const auto inner = at::linear(rows, joined_downs(factors, type));  // (N, sum of ranks)
+    const auto inner = narrow_product(rows, joined_downs(factors, type).t());  // (N, sum of ranks)
     variable_list results;
     int64_t column = 0;
     for (size_t i = 0; i < group->weights.size(); ++i) {
@@ -67,9 +68,9 @@ class GroupedProduct : public torch::autograd::Function<GroupedProduct> {
     for (size_t i = 0; i < grads.size(); ++i) {
       const auto dy = as_rows(grads[i]);
       const auto& up = factors[2 * i + 1];
-      d_inner.narrow(1, column, group->ranks[i]).copy_(at::mm(dy, (up * group->scales[i]).to(type)));
+      d_inner.narrow(1, column, group->ranks[i]).copy_(narrow_product(dy, (up * group->scales[i]).to(type)));
       if (ctx->needs_input_grad(2 + 2 * i)) {
-        const auto d_up = at::mm(dy.t(), inner.narrow(1, column, group->ranks[i]));
+        const auto d_up = narrow_gradient(dy, inner.narrow(1, column, group->ranks[i]));
         result[2 + 2 * i] = d_up.to(up.scalar_type()).mul_(group->scales[i]);
       }
       if (ctx->needs_input_grad(0)) {

@@ -4,6 +4,7 @@
 
 #include "core/kernels/absent.h"
 #include "core/kernels/low_rank_checks.h"
+#include "core/kernels/narrow_products.h"
 #include "core/kernels/storage_handle.h"
 #include "core/kernels/types.h"
 
@@ -25,7 +26,7 @@ class LowRankProduct : public torch::autograd::Function<LowRankProduct> {
     const auto seen = z.defined() ? kernels::as_rows(z) : rows;
     auto y = weight->multiply(rows);
     if (bias.defined()) y.add_(bias);
-    const auto inner = at::linear(seen, down.to(x.scalar_type()));  // (N, rank)
+    const auto inner = kernels::narrow_product(seen, down.to(x.scalar_type()).t());  // (N, rank)
     y.addmm_(inner, up.to(x.scalar_type()).t(), /*beta=*/1, /*alpha=*/scale);
     ctx->save_for_backward({seen, inner, down, up});
     ctx->saved_data["weight"] = kernels::keep(std::move(weight));
@@ -45,11 +46,11 @@ class LowRankProduct : public torch::autograd::Function<LowRankProduct> {
 
     torch::Tensor dx, dz, d_down, d_up, d_inner;
     if (need_x) dx = kernels::kept(ctx->saved_data["weight"]).multiply_back(dy);
-    if (need_z || ctx->needs_input_grad(2)) d_inner = at::mm(dy, (up * scale).to(type));
+    if (need_z || ctx->needs_input_grad(2)) d_inner = kernels::narrow_product(dy, (up * scale).to(type));
     if (need_z && dropped) dz = at::mm(d_inner, down.to(type));
     if (need_x && !dropped) dx.addmm_(d_inner, down.to(type));
     if (ctx->needs_input_grad(2)) d_down = at::mm(d_inner.t(), seen).to(down.scalar_type());
-    if (ctx->needs_input_grad(3)) d_up = (at::mm(dy.t(), inner).to(up.scalar_type())).mul_(scale);
+    if (ctx->needs_input_grad(3)) d_up = kernels::narrow_gradient(dy, inner).to(up.scalar_type()).mul_(scale);
     if (dx.defined()) dx = kernels::as_shape_of(dx, grads[0].sizes());
     if (dz.defined()) dz = kernels::as_shape_of(dz, grads[0].sizes());
     return {dx, dz, d_down, d_up, {}, {}, {}};

@@ -75,9 +75,11 @@ std::vector<fs::path> libraries_in(const fs::path& place, std::vector<RefusedLib
 [[noreturn]] void refuse(const fs::path& path, const std::string& reason) { throw PluginError(path.string() + ": " + reason); }
 
 const MethodEntry* entry_of(const fs::path& path, dll::shared_library& library) {
-  boost::system::error_code error;
-  library.load(fs::absolute(path).string(), error, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
-  if (error) refuse(path, linker_reason(error.message(), stem_of(path)));
+  try {
+    library.load(fs::absolute(path).string(), dll::load_mode::rtld_now | dll::load_mode::rtld_local);
+  } catch (const std::exception& error) {  // the overload with an error code keeps the number and loses the linker's words
+    refuse(path, linker_reason(error.what(), stem_of(path)));
+  }
   if (!library.has(kSymbol)) {
     refuse(path, std::string("not a peftlab method: it has no symbol '") + kSymbol +
                      "'; end its source file with PEFTLAB_METHOD(...)");

@@ -85,7 +85,8 @@ TEST_F(Attached, AdapterTensorsAreCheckedTogether) {
   it = adapter.tensors.erase(it);
   it->second = torch::zeros({5, 5});
   (++it)->second.fill_(NAN);
-  (++it)->second = torch::zeros(it->second.sizes(), torch::kInt64);
+  ++it;
+  it->second = torch::zeros(it->second.sizes(), torch::kInt64);
   adapter.tensors.emplace("surplus", torch::zeros({3}));
   const auto before = method.trainable()[3].tensor.clone();
   const auto message = thrown<ConfigError>([&] { method.load(adapter, "some/folder"); });

@@ -3,6 +3,7 @@
 
 #include "core/plugin/adapter_folder.h"
 #include "fake_points.h"
+#include "peftlab/low_rank.h"
 #include "support.h"
 
 namespace peftlab::plugin {

@@ -7,7 +7,7 @@ namespace peftlab::kernels::loops {
 namespace {
 
 constexpr int64_t kBlockRows = 96;         // query rows (tokens times heads of a group) in a block
-constexpr int64_t kBlockScores = 1 << 17;  // scores in a block: half a megabyte
+constexpr int64_t kBlockScores = 1 << 15;  // scores in a block: 128 KiB, a part of the second cache
 
 /// Products and row passes of a block, in units of one key for one row.
 int64_t cost_of(const AttentionPlan& plan, const RowBlock& block) {

@@ -29,24 +29,35 @@ PEFTLAB_INLINE void forward(int64_t n, const T* __restrict gate, const T* __rest
   }
 }
 
+/// activation(x) and its slope.
+struct Opened {
+  float value, slope;
+};
+
+template <Gate kind>
+PEFTLAB_INLINE Opened opened(float x) {
+  const float open = sigmoid(inner<kind>(x));
+  // Far out the slope grows without bound while the sigmoid is flat to the last bit: their product is 0.
+  const float flat = open * (1.0f - open);
+  const float bend = flat == 0.0f ? 0.0f : x * flat * inner_slope<kind>(x);
+  return {x * open, open + bend};
+}
+
 template <Gate kind, typename T>
 PEFTLAB_INLINE void back(int64_t n, const T* __restrict gate, const T* __restrict up, const T* __restrict dy,
                          T* __restrict d_gate, T* __restrict d_up) {
-  if (d_gate != nullptr) {
+  if (d_gate != nullptr && d_up != nullptr) {
     for (int64_t i = 0; i < n; ++i) {
-      const float x = to_float(gate[i]);
-      const float open = sigmoid(inner<kind>(x));
-      // Far out the slope grows without bound while the sigmoid is flat to the last bit: their product is 0.
-      const float flat = open * (1.0f - open);
-      const float bend = flat == 0.0f ? 0.0f : x * flat * inner_slope<kind>(x);
-      store(d_gate + i, to_float(dy[i]) * to_float(up[i]) * (open + bend));
+      const Opened y = opened<kind>(to_float(gate[i]));
+      store(d_gate + i, to_float(dy[i]) * to_float(up[i]) * y.slope);
+      store(d_up + i, to_float(dy[i]) * y.value);
     }
-  }
-  if (d_up != nullptr) {
+  } else if (d_gate != nullptr) {
     for (int64_t i = 0; i < n; ++i) {
-      const float x = to_float(gate[i]);
-      store(d_up + i, to_float(dy[i]) * (x * sigmoid(inner<kind>(x))));
+      store(d_gate + i, to_float(dy[i]) * to_float(up[i]) * opened<kind>(to_float(gate[i])).slope);
     }
+  } else if (d_up != nullptr) {
+    for (int64_t i = 0; i < n; ++i) store(d_up + i, to_float(dy[i]) * opened<kind>(to_float(gate[i])).value);
   }
 }
 

@@ -36,7 +36,6 @@ Value without_case(const Value& value, bool case_sensitive) {
   return !case_sensitive && value.is(Kind::string) ? Value(lower(value.text())) : value;
 }
 
-/// Stable, and never calls compare() on more pairs than the budget allows.
 void sort_by(std::vector<std::pair<Value, Value>>& keyed, bool reverse, Runtime& runtime) {
   std::stable_sort(keyed.begin(), keyed.end(), [&](const auto& a, const auto& b) {
     runtime.budget.spend(1 + std::min(a.first.extent().weight, b.first.extent().weight));
