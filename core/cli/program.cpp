@@ -4,12 +4,14 @@
 #include <c10/util/Exception.h>
 #include <malloc.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <iostream>
 
 #include "core/cli/commands.h"
 #include "core/cli/help_format.h"
+#include "core/io/json.h"
 #include "core/lab/version.h"
 #include "peftlab/error.h"
 
@@ -29,6 +31,17 @@ void set_threads() {
   const int count = std::atoi(wanted);
   if (count < 1) throw ConfigError(std::string("PEFTLAB_THREADS is '") + wanted + "', expected a number of threads, at least 1");
   at::set_num_threads(count);
+}
+
+/// CLI11 takes a word that is no verb for one too many and says only that a verb is missing.
+void refuse_unknown_verb(CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> verbs;
+  for (const auto* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
+  if (std::find(verbs.begin(), verbs.end(), argv[1]) != verbs.end()) return;
+  const std::string near = io::nearest(argv[1], verbs);
+  throw ConfigError(std::string("'").append(argv[1]).append("' is not a verb") +
+                    (near.empty() ? std::string("; peftlab --help lists them") : "; did you mean '" + near + "'?"));
 }
 
 int report(const std::exception& error, int status) {
@@ -52,6 +65,7 @@ int run_program(int argc, char** argv) {
   }
   set_example(app, "peftlab run experiments/roads_lora.json");
   try {
+    refuse_unknown_verb(app, argc, argv);
     app.parse(argc, argv);
     set_threads();
     return action();

@@ -27,6 +27,8 @@ expect 2 "$PEFTLAB" inspect nowhere
 holds err 'nowhere: no such model; expected a Hugging Face folder, a .gguf file, or a name listed in'
 expect 2 "$PEFTLAB" inspect
 holds err 'what is required'
+expect 2 "$PEFTLAB" inspekt "$model"
+holds err "'inspekt' is not a verb; did you mean 'inspect'?"
 mkdir broken
 cp "$model/config.json" broken/
 head -c 1000 "$model/model.safetensors" >broken/model.safetensors
