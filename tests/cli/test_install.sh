@@ -24,6 +24,9 @@ ldd "$prefix/bin/peftlab" >libraries
 holds libraries "moved here/prefix/bin/../lib/libpeftlab.so"
 expect 0 "$prefix/bin/peftlab" --help
 
+# CMake breaks its messages into lines wherever they happen to be long enough.
+unbroken() { tr -s ' \n' ' ' <err >said; }
+
 # A method of somebody else's, under a name of its own.
 mkdir outside
 sed 's/"last_layer"/"outside_method"/' "$PEFTLAB_ROOT/methods/last_layer.cpp" >outside/outside_method.cpp
@@ -46,10 +49,13 @@ mkdir -p other/share/cmake/Torch other/share/cmake/Caffe2 other/lib
 echo 'set(PACKAGE_VERSION "2.7.0")' >other/share/cmake/Torch/TorchConfigVersion.cmake
 touch other/share/cmake/Torch/TorchConfig.cmake other/share/cmake/Caffe2/Caffe2Targets.cmake other/lib/libtorch_cpu.so other/lib/libtorch.so
 expect 1 outside -B other-torch "-DTorch_DIR=$PWD/other/share/cmake/Torch"
-holds err 'a method and its host share one'
+unbroken
+holds said 'a method and its host share one'
 sed -i 's/2.7.0/1.13.1/' other/share/cmake/Torch/TorchConfigVersion.cmake
 expect 1 outside -B old-torch "-DTorch_DIR=$PWD/other/share/cmake/Torch"
-holds err 'peftlab needs 2.6 or newer'
+unbroken
+holds said 'peftlab needs 2.6 or newer'
 sed -i 's/^peftlab_add_method.*/peftlab_add_method(Bad-Name outside_method.cpp)/' outside/CMakeLists.txt
 expect 1 outside -B bad-name
-holds err "got the name 'Bad-Name', expected small letters"
+unbroken
+holds said "got the name 'Bad-Name', expected small letters"
