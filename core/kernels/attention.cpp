@@ -11,6 +11,7 @@
 #include "core/kernels/loops/attention_worker.h"
 #include "core/kernels/loops/tile_product.h"
 #include "core/kernels/loops/tile_rows.h"
+#include "core/kernels/parallel.h"
 #include "core/kernels/types.h"
 
 namespace peftlab::kernels {
@@ -49,7 +50,7 @@ torch::Tensor gathered(const loops::AttentionPlan& plan, const std::vector<loops
   };
   with_row_type(like.scalar_type(), [&](auto tag) {
     using T = decltype(tag);
-    at::parallel_for(0, like.size(0), rows_for_a_thread(heads * width), [&](int64_t begin, int64_t end) {
+    parallel_for(0, like.size(0), rows_for_a_thread(heads * width), [&](int64_t begin, int64_t end) {
       std::vector<float> sum(width);
       for (int64_t row = begin; row < end; ++row) {
         for (int64_t head = 0; head < heads; ++head) {
@@ -74,7 +75,7 @@ class TreeAttention : public torch::autograd::Function<TreeAttention> {
     with_row_type(q.scalar_type(), [&](auto tag) {
       using T = decltype(tag);
       const auto inputs = inputs_of<T>({q, k, v, context_k, context_v});
-      at::parallel_for(0, static_cast<int64_t>(shares.size()), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+      parallel_for(0, static_cast<int64_t>(shares.size()), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           loops::attend(plan, inputs, shares[i], mutable_elements<T>(result), mutable_elements<float>(log_sums));
         }
@@ -98,7 +99,7 @@ class TreeAttention : public torch::autograd::Function<TreeAttention> {
     const auto dq = need[0] ? torch::empty_like(saved[0]) : torch::Tensor();
     with_row_type(saved[0].scalar_type(), [&](auto tag) {
       using T = decltype(tag);
-      at::parallel_for(0, static_cast<int64_t>(work.size()), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+      parallel_for(0, static_cast<int64_t>(work.size()), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           shares[i] = loops::attend_back(plan, inputs_of<T>(saved), work[i], elements<T>(d_result),
                                          elements<float>(saved[5]), wants, mutable_elements<T>(dq));

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/kernels/loops/softmax_loops.h"
+#include "core/kernels/parallel.h"
 #include "core/kernels/types.h"
 
 namespace peftlab::kernels {
@@ -41,7 +42,7 @@ torch::Tensor log_sums(const torch::Tensor& z, double softcap) {
   const auto sums = torch::empty({z.size(0)}, torch::kFloat32);
   with_row_type(z.scalar_type(), [&](auto tag) {
     using T = decltype(tag);
-    at::parallel_for(0, z.size(0), rows_for_a_thread(vocab), [&](int64_t begin, int64_t end) {
+    parallel_for(0, z.size(0), rows_for_a_thread(vocab), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         sums.mutable_data_ptr<float>()[i] =
             loops::log_sum_exp(vocab, static_cast<float>(softcap), elements<T>(z) + i * vocab);
@@ -65,7 +66,7 @@ torch::Tensor logit_gradients(torch::Tensor z, const torch::Tensor& sums, const 
   const int64_t vocab = z.size(1);
   with_row_type(z.scalar_type(), [&](auto tag) {
     using T = decltype(tag);
-    at::parallel_for(0, z.size(0), rows_for_a_thread(vocab), [&](int64_t begin, int64_t end) {
+    parallel_for(0, z.size(0), rows_for_a_thread(vocab), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         loops::logits_to_gradient(vocab, static_cast<float>(softcap), elements<float>(sums)[i], elements<int64_t>(targets)[i],
                            elements<float>(scale)[i], mutable_elements<T>(z) + i * vocab);

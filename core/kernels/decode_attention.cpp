@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/kernels/loops/decode_worker.h"
+#include "core/kernels/parallel.h"
 #include "core/kernels/types.h"
 
 namespace peftlab::kernels {
@@ -73,7 +74,7 @@ template <typename T>
 void run_blocks(const loops::DecodeInputs<T>& inputs, int64_t batch, T* result) {
   constexpr int64_t kSequences = 32;  // that share one pass over the shared keys
   const int64_t blocks = (batch + kSequences - 1) / kSequences;
-  at::parallel_for(0, inputs.shape.kv_heads * blocks, /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, inputs.shape.kv_heads * blocks, /*grain_size=*/1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = i % blocks * kSequences;
       loops::decode_block(inputs, i / blocks, first, std::min(first + kSequences, batch), result);

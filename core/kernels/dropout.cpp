@@ -5,6 +5,7 @@
 #include "core/kernels/dropout_clock.h"
 #include "core/kernels/loops/dropout_loops.h"
 #include "core/kernels/mixing.h"
+#include "core/kernels/parallel.h"
 #include "core/kernels/types.h"
 #include "peftlab/ops.h"
 
@@ -34,7 +35,7 @@ torch::Tensor fast_masked(const torch::Tensor& input, double p, uint64_t key, ui
   auto y = torch::empty_like(x);
   kernels::with_row_type(x.scalar_type(), [&](auto tag) {
     using T = decltype(tag);
-    at::parallel_for(0, x.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    kernels::parallel_for(0, x.numel(), kGrain, [&](int64_t begin, int64_t end) {
       const kernels::loops::DropoutSpan span{key, static_cast<uint64_t>(begin), end - begin, threshold,
                                              static_cast<float>(1.0 / (1.0 - p))};
       kernels::loops::dropout_span(span, kernels::elements<T>(x) + begin, kernels::mutable_elements<T>(y) + begin);

@@ -3,6 +3,7 @@
 #include <torch/all.h>
 
 #include "core/kernels/loops/gated_loops.h"
+#include "core/kernels/parallel.h"
 #include "core/kernels/types.h"
 
 namespace peftlab::kernels {
@@ -24,7 +25,7 @@ torch::Tensor product(const torch::Tensor& gate, const torch::Tensor& up, loops:
   auto y = torch::empty_like(gate);
   with_row_type(gate.scalar_type(), [&](auto tag) {
     using T = decltype(tag);
-    at::parallel_for(0, gate.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    parallel_for(0, gate.numel(), kGrain, [&](int64_t begin, int64_t end) {
       loops::gated_span(kind, end - begin, elements<T>(gate) + begin, elements<T>(up) + begin, mutable_elements<T>(y) + begin);
     });
   });
@@ -38,7 +39,7 @@ void product_back(const torch::Tensor& gate, const torch::Tensor& up, const torc
     using T = decltype(tag);
     T* const to_gate = mutable_elements<T>(d_gate);
     T* const to_up = mutable_elements<T>(d_up);
-    at::parallel_for(0, gate.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    parallel_for(0, gate.numel(), kGrain, [&](int64_t begin, int64_t end) {
       loops::gated_span_back(kind, end - begin, elements<T>(gate) + begin, elements<T>(up) + begin, elements<T>(dy) + begin,
                       to_gate ? to_gate + begin : nullptr, to_up ? to_up + begin : nullptr);
     });

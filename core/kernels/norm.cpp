@@ -3,6 +3,7 @@
 #include <torch/all.h>
 
 #include "core/kernels/loops/norm_loops.h"
+#include "core/kernels/parallel.h"
 #include "core/kernels/types.h"
 
 namespace peftlab::kernels {
@@ -27,7 +28,7 @@ torch::Tensor input_gradient(const loops::NormRow& row, const torch::Tensor& x, 
   auto dx = torch::empty_like(x);
   with_row_type(x.scalar_type(), [&](auto tag) {
     using T = decltype(tag);
-    at::parallel_for(0, rstd.numel(), rows_for_a_thread(row.n), [&](int64_t begin, int64_t end) {
+    parallel_for(0, rstd.numel(), rows_for_a_thread(row.n), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         loops::norm_row_back(row, elements<T>(x) + i * row.n, elements<T>(dy) + i * row.n, rstd.const_data_ptr<float>()[i],
                       mutable_elements<T>(dx) + i * row.n);
@@ -51,7 +52,7 @@ torch::Tensor factor_gradient(const loops::NormRow& row, const torch::Tensor& x,
                              sum);
       }
     };
-    at::parallel_for(0, shares, /*grain_size=*/1, [&](int64_t begin, int64_t end) {
+    parallel_for(0, shares, /*grain_size=*/1, [&](int64_t begin, int64_t end) {
       for (int64_t share = begin; share < end; ++share) sum_share(share);
     });
   });
@@ -69,7 +70,7 @@ class RmsNorm : public torch::autograd::Function<RmsNorm> {
     const auto rstd = torch::empty({row.n == 0 ? 0 : x.numel() / row.n}, torch::kFloat32);
     with_row_type(x.scalar_type(), [&](auto tag) {
       using T = decltype(tag);
-      at::parallel_for(0, rstd.numel(), rows_for_a_thread(row.n), [&](int64_t begin, int64_t end) {
+      parallel_for(0, rstd.numel(), rows_for_a_thread(row.n), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           rstd.mutable_data_ptr<float>()[i] =
               loops::norm_row(row, elements<T>(x) + i * row.n, mutable_elements<T>(y) + i * row.n);

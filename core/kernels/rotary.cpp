@@ -3,6 +3,7 @@
 #include <torch/all.h>
 
 #include "core/kernels/loops/rotary_loops.h"
+#include "core/kernels/parallel.h"
 #include "core/kernels/types.h"
 
 namespace peftlab::kernels {
@@ -23,7 +24,7 @@ torch::Tensor rotated(const torch::Tensor& input, const torch::Tensor& cos, cons
   const int64_t heads = x.size(1), width = x.size(2), half = cos.size(1);
   with_row_type(x.scalar_type(), [&](auto tag) {
     using T = decltype(tag);
-    at::parallel_for(0, x.size(0), rows_for_a_thread(heads * width), [&](int64_t begin, int64_t end) {
+    parallel_for(0, x.size(0), rows_for_a_thread(heads * width), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const loops::RotaryRow row{heads, width, half, pairs, direction, elements<float>(cos) + i * half,
                                    elements<float>(sin) + i * half};

@@ -51,8 +51,7 @@ class Runner {
     } catch (const Interrupted&) {
       return finish("interrupted", RunStatus::interrupted);
     } catch (const std::exception& error) {
-      record_["reason"] = error.what();
-      finish("failed", RunStatus::finished);
+      record_failure(error.what());
       throw;
     }
   }
@@ -187,6 +186,16 @@ class Runner {
     const auto scores = evaluate::measure_forgetting(*decoder_, texts, [this] { return stopped(); });
     check_stop();
     record_forgetting(results_, scores, seconds_since(begin), peak_memory_bytes());
+  }
+
+  /// Where the disk that failed the run holds the record too, the reason is still told.
+  void record_failure(const std::string& reason) {
+    record_["reason"] = reason;
+    try {
+      finish("failed", RunStatus::finished);
+    } catch (const RunError& error) {
+      display_.note(std::string("the failure could not be recorded: ").append(error.what()));
+    }
   }
 
   RunResult finish(const std::string& status, RunStatus result) {

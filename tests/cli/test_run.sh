@@ -53,6 +53,24 @@ holds err 'interrupted' 'the same command goes on' '--set /train/max_steps=20000
 is -n "$(ls long/checkpoints)"
 holds long/run.json '"status": "interrupted"'
 
+# One folder, one process. A folder that cannot be written, and a disk that is full.
+"$PEFTLAB" run toy.json --set /train/max_steps=200000 --out busy >/dev/null 2>&1 &
+busy=$!
+for i in $(seq 100); do [ -e busy/run.json ] && break || sleep 0.1; done
+expect 2 "$PEFTLAB" run toy.json --set /train/max_steps=200000 --out busy
+holds err "$busy"
+kill -KILL "$busy"
+wait "$busy" 2>/dev/null || true
+expect 1 "$PEFTLAB" run toy.json --out /proc/nowhere
+holds err '/proc/nowhere: cannot make'
+mkdir small
+if mount -t tmpfs -o size=160k none small 2>/dev/null; then
+  expect 1 "$PEFTLAB" run toy.json --set /train/save_every/steps=1 --set /train/keep_last=8 --out small/run
+  holds err 'small/run' free
+  [ ! -d small/run/checkpoints ] || for folder in small/run/checkpoints/*/; do is -f "$folder/manifest.json"; done
+  umount small
+fi
+
 # Mistakes: all of a file at once, with places; nothing half-written.
 sed 's/"rank"/"rnak"/; s/"max_steps": 8/"max_steps": "8"/' toy.json >wrong.json
 expect 2 "$PEFTLAB" run wrong.json --out wrong
