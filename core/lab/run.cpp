@@ -135,12 +135,14 @@ class Runner {
     job.evaluate = [this] { return dev_metrics(); };
     job.stop = request_.stop;
     RunObserver observer(folder_->path(), experiment_.train.log_every_steps, display_);
+    observer.describe(record_);
     display_.phase("trains", train::make_plan(job.settings, static_cast<int64_t>(job.examples.size())).num_steps);
     reset_peak_memory();
     const auto outcome = train::train(job, observer);
     results_["peak_memory_bytes"]["training"] = peak_memory_bytes();
     record_training(results_, outcome);
     if (outcome.ending == train::Ending::interrupted) throw Interrupted{};
+    observer.end();
     if (job.settings.keep_best && outcome.progress.best_step > 0) load_best(job, outcome);
     write_adapters(methods_, folder_->path() / "adapter", experiment_.model.name);
   }

@@ -7,7 +7,28 @@ namespace peftlab::lab {
 RunObserver::RunObserver(const std::filesystem::path& folder, int64_t log_every, Display& display)
     : metrics_(folder / "metrics.jsonl"), events_(folder), log_every_(log_every), display_(display) {}
 
-void RunObserver::on_start(int64_t step) { metrics_.forget_after(step); }
+void RunObserver::describe(const io::Json& record) {
+  std::vector<std::pair<std::string, double>> numbers = {{"seed", record.at("seed").get<double>()}};
+  std::vector<std::pair<std::string, std::string>> texts = {{"model", record.at("model").at("name").get<std::string>()}};
+  const auto add = [&](const std::string& prefix, const io::Json& fields) {
+    for (const auto& [key, value] : fields.items()) {
+      if (value.is_number()) numbers.emplace_back(prefix + key, value.get<double>());
+      if (value.is_string()) texts.emplace_back(prefix + key, value.get<std::string>());
+    }
+  };
+  for (const auto& method : record.at("methods")) {
+    const std::string name = method.at("name").get<std::string>();
+    texts.emplace_back("method", name);
+    add(name + "/", method.at("options"));
+  }
+  add("train/", record.at("experiment").at("train"));
+  events_.hparams(numbers, texts, record.at("name").get<std::string>());
+}
+
+void RunObserver::on_start(int64_t step) {
+  metrics_.forget_after(step);
+  events_.forget_after(step);
+}
 
 void RunObserver::on_step(const train::StepReport& r) {
   display_.step(r);
