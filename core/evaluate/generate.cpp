@@ -12,8 +12,8 @@
 namespace peftlab::evaluate {
 namespace {
 
-/// Sequences leave a batch when so many have ended that copying the others pays.
-constexpr double kWorthKeeping = 0.75;
+/// Ended sequences make way for waiting prompts when they are this share of the batch: each change copies the others.
+constexpr double kWorthChanging = 0.25;
 
 /// One sequence that grows.
 class Writer {
@@ -62,67 +62,82 @@ class Writer {
   std::optional<text::StreamDecoder> decoder_;
 };
 
-/// Continues the prompts `which` until all have ended.
-class Group {
+/// Continues prompts, so many at a time; where one has ended the next takes its place.
+class Pool {
  public:
-  Group(const model::Decoder& decoder, const text::Tokenizer* tokenizer, const std::vector<std::vector<int64_t>>& prompts,
-        const std::vector<size_t>& which, const GenerateOptions& options)
-      : decoder_(decoder), options_(options) {
-    for (size_t i : which) {
-      prompts_.push_back(prompts[i]);
-      writers_.emplace_back(prompts[i], tokenizer, options, i);
-    }
+  Pool(const model::Decoder& decoder, const text::Tokenizer* tokenizer, const std::vector<std::vector<int64_t>>& prompts,
+       const GenerateOptions& options)
+      : decoder_(decoder), prompts_(prompts), options_(options) {
+    for (size_t i = 0; i < prompts.size(); ++i) writers_.emplace_back(prompts[i], tokenizer, options, i);
+    waiting_.resize(prompts.size());
+    std::iota(waiting_.begin(), waiting_.end(), size_t{0});
+    // Taken from the end, the longest first: what was once allocated for them serves all others.
+    std::stable_sort(waiting_.begin(), waiting_.end(), [&](size_t a, size_t b) { return prompts[a].size() < prompts[b].size(); });
   }
 
   void run(const model::Context& context, int64_t num_shared) {
-    Continuation state(decoder_, context, num_shared, prompts_, options_.max_new_tokens);
-    std::vector<size_t> active(writers_.size());
-    std::iota(active.begin(), active.end(), size_t{0});
-    std::vector<bool> open(writers_.size(), true);
-    while (true) {
-      const size_t num_open = choose(state.logits(), active, open);
-      if (num_open == 0 || (options_.cancelled && options_.cancelled())) return;
-      if (static_cast<double>(num_open) < kWorthKeeping * static_cast<double>(active.size())) drop_ended(state, active, open);
-      std::vector<int64_t> ids;
-      for (size_t i : active) ids.push_back(writers_[i].result.ids.back());
-      state.push(ids);
+    Continuation state(decoder_, context, num_shared);
+    change(state);
+    while (!(options_.cancelled && options_.cancelled())) {
+      choose(state.logits());
+      const auto num_open = static_cast<size_t>(std::count(open_.begin(), open_.end(), true));
+      if (num_open == 0 && waiting_.empty()) break;
+      // Those that go on move first: prompts that join have logits already, and no token yet.
+      if (num_open > 0) push(state);
+      if (static_cast<double>(num_open) <= (1.0 - kWorthChanging) * static_cast<double>(active_.size())) change(state);
     }
   }
 
   std::vector<Writer>& writers() { return writers_; }
 
  private:
-  /// Gives every open sequence its next token; returns how many are still open.
-  size_t choose(const torch::Tensor& logits, const std::vector<size_t>& active, std::vector<bool>& open) {
+  /// Gives every open sequence its next token.
+  void choose(const torch::Tensor& logits) {
     const bool scores = writers_.front().needs_scores();
     const auto best = scores ? torch::Tensor() : logits.argmax(-1).cpu();
-    size_t num_open = 0;
-    for (size_t row = 0; row < active.size(); ++row) {
-      Writer& writer = writers_[active[row]];
-      if (!open[active[row]]) continue;
+    for (size_t row = 0; row < active_.size(); ++row) {
+      if (!open_[row]) continue;
+      Writer& writer = writers_[active_[row]];
       const int64_t at = static_cast<int64_t>(row);
-      open[active[row]] = scores ? writer.take(logits[at]) : writer.add(best[at].item<int64_t>());
-      num_open += open[active[row]] ? 1 : 0;
+      open_[row] = scores ? writer.take(logits[at]) : writer.add(best[at].item<int64_t>());
+      if (!open_[row] && options_.progress) options_.progress(++num_ended_);
     }
-    return num_open;
   }
 
-  static void drop_ended(Continuation& state, std::vector<size_t>& active, const std::vector<bool>& open) {
-    std::vector<int64_t> rows;
-    std::vector<size_t> left;
-    for (size_t row = 0; row < active.size(); ++row) {
-      if (!open[active[row]]) continue;
-      rows.push_back(static_cast<int64_t>(row));
-      left.push_back(active[row]);
+  void push(Continuation& state) const {
+    std::vector<int64_t> ids;
+    for (size_t i : active_) ids.push_back(writers_[i].result.ids.back());
+    state.push(ids);
+  }
+
+  /// Ended sequences leave, waiting prompts join.
+  void change(Continuation& state) {
+    std::vector<int64_t> kept;
+    std::vector<size_t> active;
+    for (size_t row = 0; row < active_.size(); ++row) {
+      if (!open_[row]) continue;
+      kept.push_back(static_cast<int64_t>(row));
+      active.push_back(active_[row]);
     }
-    state.keep(rows);
-    active = left;
+    std::vector<std::vector<int64_t>> joining;
+    while (!waiting_.empty() && active.size() < static_cast<size_t>(options_.batch_size)) {
+      active.push_back(waiting_.back());
+      joining.push_back(prompts_[waiting_.back()]);
+      waiting_.pop_back();
+    }
+    state.replace(kept, joining, options_.max_new_tokens);
+    active_ = std::move(active);
+    open_.assign(active_.size(), true);
   }
 
   const model::Decoder& decoder_;
+  const std::vector<std::vector<int64_t>>& prompts_;
   const GenerateOptions& options_;
-  std::vector<std::vector<int64_t>> prompts_;
-  std::vector<Writer> writers_;
+  std::vector<Writer> writers_;   // of all prompts
+  std::vector<size_t> waiting_;   // prompts, the next one last
+  std::vector<size_t> active_;    // prompt of each row
+  std::vector<bool> open_;        // whether the row goes on
+  int64_t num_ended_ = 0;
 };
 
 /// Tokens all prompts begin with, short of the last of the shortest.
@@ -142,18 +157,9 @@ std::vector<Generated> generate(const model::Decoder& decoder, const text::Token
   if (prompts.empty() || options.max_new_tokens < 1) return results;
   const int64_t num_shared = num_shared_tokens(prompts);
   const auto context = begin_context(decoder, {prompts[0].begin(), prompts[0].begin() + num_shared});
-  std::vector<size_t> order(prompts.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return prompts[a].size() > prompts[b].size(); });
-  const size_t size = static_cast<size_t>(options.batch_size);
-  for (size_t at = 0; at < order.size() && !(options.cancelled && options.cancelled()); at += size) {
-    const size_t end = std::min(at + size, order.size());
-    const std::vector<size_t> which(order.begin() + at, order.begin() + end);
-    Group group(decoder, tokenizer, prompts, which, options);
-    group.run(context, num_shared);
-    for (size_t i = 0; i < which.size(); ++i) results[which[i]] = group.writers()[i].result;
-    if (options.progress) options.progress(static_cast<int64_t>(end));
-  }
+  Pool pool(decoder, tokenizer, prompts, options);
+  pool.run(context, num_shared);
+  for (size_t i = 0; i < prompts.size(); ++i) results[i] = pool.writers()[i].result;
   return results;
 }
 

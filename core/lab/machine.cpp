@@ -1,6 +1,7 @@
 #include "core/lab/machine.h"
 
 #include <ATen/Parallel.h>
+#include <malloc.h>
 #include <sys/utsname.h>
 #include <torch/version.h>
 #include <unistd.h>
@@ -57,6 +58,8 @@ io::Json describe_machine() {
 }
 
 bool reset_peak_memory() {
+  // What earlier phases freed goes back to the system: it would count as memory of the phase that begins.
+  malloc_trim(0);
   std::ofstream out("/proc/self/clear_refs");
   out << "5";
   out.flush();
