@@ -1,0 +1,153 @@
+"""Times peftlab beside PEFT with transformers: the same model, task, batch and threads, alternately, and prints the ratios.
+
+usage: scripts/bench_peers.sh [--rounds N] [--only train_bf16,train_f32,answers,start] [--json FILE]
+
+What is compared, each in a process of its own that does nothing else:
+  train_bf16, train_f32   LoRA of rank 8 on all linear layers, batch 4: useful tokens/s (median of the steps behind the first
+                          ones) and the highest resident memory
+  answers                 600 greedy answers of a tuned model: seconds, loading left out
+  start                   seconds from the start of the process to its first optimizer step
+Only ratios within one round mean anything on a machine that others use too; minimum, median and maximum over the rounds are
+printed together.
+"""
+import argparse, json, os, pathlib, resource, statistics, subprocess, sys, tempfile, time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MODEL = "smollm2-135m-instruct"
+STEPS, WARM = 24, 4
+QUIET = {"/evaluate/base": "false", "/evaluate/splits": "[]", "/evaluate/forgetting": "false", "/evaluate/free_prompts": "[]"}
+
+
+class Places:
+    """What is run, and on what."""
+    def __init__(self, work, peers, peer_python):
+        self.work, self.peers, self.peer_python = work, peers, peer_python
+        self.roads = peers.parent / "data" / "roads" / "taiwan_roads.csv"
+        self.model = work / "model"
+        self.merged = work / "merged"
+        self.program = [os.environ.get("PEFTLAB", str(ROOT / "peftlab"))]
+
+    def peftlab(self, *words):
+        """Standard output of the program."""
+        done = subprocess.run(self.program + [str(w) for w in words], capture_output=True, text=True, cwd=ROOT)
+        if done.returncode:
+            sys.exit(f"peftlab {' '.join(map(str, words))}: exit {done.returncode}\n{done.stderr[-2000:]}")
+        return done.stdout
+
+    def peer(self, script, *words):
+        """The last JSON line of a peer."""
+        done = subprocess.run([self.peer_python, str(self.peers / script), *map(str, words)], capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{script}: exit {done.returncode}\n{done.stderr[-2000:]}")
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def experiment(places):
+    """The experiment that both sides run, on the table that the peers read."""
+    task = json.loads((ROOT / "experiments/tasks/roads_csv.json").read_text())
+    task["source"]["file"] = str(places.roads)
+    (places.work / "task.json").write_text(json.dumps(task, ensure_ascii=False))
+    file = places.work / "lora.json"
+    file.write_text(json.dumps({
+        "about": "LoRA as the peers run it", "model": MODEL, "task": str(places.work / "task.json"),
+        "method": {"name": "lora", "rank": 8, "alpha": 16, "targets": "all-linear"},
+        "train": {"batch_size": 4, "max_steps": STEPS, "learning_rate": 1e-3, "schedule": "linear", "warmup_ratio": 0.1,
+                  "clip_norm": 1.0},
+        "evaluate": {"max_new_tokens": 72}}, ensure_ascii=False))
+    return file
+
+
+def run(places, out, values):
+    """One peftlab run; its record and the seconds it took."""
+    words = [w for key, value in values.items() for w in ("--set", f"{key}={value}")]
+    began = time.perf_counter()
+    record = places.peftlab("run", experiment(places), "--out", out, "--json", *words)
+    return json.loads(record), time.perf_counter() - began
+
+
+def steps_of(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [line for line in lines if "useful_tokens_per_second" in line][WARM:]
+
+
+def train(places, dtype, name):
+    ours = places.work / name
+    record, _ = run(places, ours, {**QUIET, "/model/dtype": {"bf16": "bfloat16", "f32": "float32"}[dtype],
+                                   "/train/log_every_steps": 1})
+    theirs = places.peer("train_peft.py", places.model, places.roads, "--method", "lora", "--dtype", dtype, "--steps",
+                         STEPS // 2, "--warm", WARM)
+    return [("useful training tokens/s", statistics.median(s["useful_tokens_per_second"] for s in steps_of(ours)),
+             theirs["tokens_per_s"]["median"], True),
+            ("peak memory, MiB", record["results"]["peak_memory_bytes"]["training"] / 2**20, theirs["train_peak_rss_mib"], False)]
+
+
+def answers(places, name):
+    record, _ = run(places, places.work / name, {
+        **QUIET, "/evaluate/splits": '["test"]', "/train/max_steps": 1, "/train/learning_rate": 1e-9,
+        "/train/schedule": "constant", "/adapter": str(places.work / "tuned" / "adapter")})
+    test = record["results"]["tuned"]["test"]
+    theirs = places.peer("eval_hf.py", places.merged, places.roads, "--dtype", "bf16", "--batches", "100")
+    shared = places.peer("eval_hf.py", places.merged, places.roads, "--dtype", "bf16", "--batches", "100", "--share-prefix")
+    return [("600 answers, s", test["seconds"], theirs["total_s"], False),
+            ("600 answers, s (peer shares the beginning)", test["seconds"], shared["total_s"], False)]
+
+
+def start(places, name):
+    _, seconds = run(places, places.work / name, {**QUIET, "/train/max_steps": 1})
+    theirs = places.peer("startup.py", places.model, places.roads, "--dtype", "bf16", "--repeat", 1)
+    return [("start to first step (ours: whole process), s", seconds, theirs["seconds_since_start"]["first_step"]["median"], False)]
+
+
+def measured(places, rounds, only):
+    """Ratios by name, peftlab's gain over the peer: more tokens, less memory, less time."""
+    table = {}
+    kinds = {"train_bf16": lambda n: train(places, "bf16", n), "train_f32": lambda n: train(places, "f32", n),
+             "answers": lambda n: answers(places, n), "start": lambda n: start(places, n)}
+    for number in range(rounds):
+        for kind, measure in kinds.items():
+            if only and kind not in only:
+                continue
+            for what, ours, theirs, more_is_better in measure(f"{kind}-{number}"):
+                row = table.setdefault((kind, what), [])
+                row.append((ours, theirs, ours / theirs if more_is_better else theirs / ours))
+                print(f"round {number + 1}: {kind}: {what}: {ours:.4g} beside {theirs:.4g}, {row[-1][2]:.2f} times",
+                      file=sys.stderr)
+    return table
+
+
+def show(table):
+    print("| | what | peftlab | PEFT | gain: min / median / max |\n|---|---|---|---|---|")
+    for (kind, what), row in table.items():
+        gains = sorted(r[2] for r in row)
+        print(f"| {kind} | {what} | {statistics.median(r[0] for r in row):.4g} | {statistics.median(r[1] for r in row):.4g} | "
+              f"{gains[0]:.2f} / {statistics.median(gains):.2f} / {gains[-1]:.2f} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--json", help="also writes every figure to this file")
+    parser.add_argument("--peers", type=pathlib.Path, default=ROOT.parent / "shared" / "peers")
+    args = parser.parse_args()
+    peer_python = os.environ.get("PEFTLAB_PEER_PYTHON", "")
+    if not peer_python or not args.peers.is_dir():
+        sys.exit("bench_peers: nothing to compare with: set PEFTLAB_PEER_PYTHON to a Python that has peft and transformers, "
+                 f"and --peers to the folder of the peers' scripts (got '{peer_python}' and {args.peers})")
+    with tempfile.TemporaryDirectory() as work:
+        places = Places(pathlib.Path(work), args.peers.resolve(), peer_python)
+        places.peftlab("export", "--hf", MODEL, places.model)
+        if not args.only or "answers" in args.only:
+            run(places, places.work / "tuned", {**QUIET, "/train/max_steps": 50})
+            places.peftlab("merge", places.work / "tuned", places.merged)
+        table = measured(places, args.rounds, [k for k in args.only.split(",") if k])
+    load = os.getloadavg()[0]
+    print(f"{os.uname().machine}, {os.cpu_count()} cores, load {load:.1f}; rounds: {args.rounds}")
+    show(table)
+    if args.json:
+        lines = [{"kind": k, "what": w, "peftlab": r[0], "peer": r[1], "gain": r[2]} for (k, w), row in table.items() for r in row]
+        pathlib.Path(args.json).write_text(json.dumps(lines, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+// What a method saves, PEFT loads: no key missing or unexpected, equal logits; and what PEFT then saves is read here.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "core/lab/child_process.h"
+#include "core/plugin/adapter_folder.h"
+#include "tests/support/toy.h"
+
+namespace peftlab {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The options of every method that PEFT has, so that each kind of tensor is written once.
+const std::vector<std::string> kMethods = {
+    R"({"name": "lora", "rank": 4, "alpha": 8, "targets": "all-linear"})",
+    R"({"name": "lora", "rank": 4, "rslora": true, "targets": ["q_proj", "v_proj"], "rank_pattern": {"v_proj": 2}})",
+    R"({"name": "lora", "rank": 2, "targets": ["embed_tokens", "q_proj"], "modules_to_save": ["lm_head"]})",
+};
+
+class PeftPeer : public testing::Test {
+ protected:
+  void SetUp() override {
+    const char* python = std::getenv("PEFTLAB_PEER_PYTHON");
+    if (python == nullptr) GTEST_SKIP() << "PEFTLAB_PEER_PYTHON names no Python with peft and transformers";
+    python_ = python;
+    work_ = fs::path(testing::TempDir()) / ("peft_peer_" + std::to_string(::getpid()));
+    fs::create_directories(work_);
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    if (!work_.empty()) fs::remove_all(work_, ignored);
+  }
+
+  static torch::Tensor logits(test::Toy& toy, const torch::Tensor& ids) {
+    torch::NoGradGuard no_grad;
+    return toy.decoder->logits(toy.decoder->hidden(batch_of(ids))).unsqueeze(0);
+  }
+  static model::Batch batch_of(const torch::Tensor& ids) {
+    return model::make_batch({model::unlabelled({ids.data_ptr<int64_t>(), ids.data_ptr<int64_t>() + ids.numel()})}, false);
+  }
+
+  std::string python_;
+  fs::path work_;
+};
+
+TEST_F(PeftPeer, LoadsWhatIsSavedAndSavesWhatIsLoaded) {
+  const auto ids = torch::tensor({{3, 9, 27, 81, 5, 1, 100}}, torch::kInt64);
+  std::vector<std::string> command = {python_, std::string(PEFTLAB_SOURCE_DIR) + "/tests/lab/peft_round_trip.py",
+                                      test::golden("models/llama").string()};
+  std::vector<torch::Tensor> ours;
+  for (size_t i = 0; i < kMethods.size(); ++i) {
+    const fs::path folder = work_ / std::to_string(i);
+    test::Toy toy(kMethods[i]);
+    toy.perturb();
+    toy.method().train(false);
+    ours.push_back(logits(toy, ids));
+    plugin::write_adapter(folder / "adapter", toy.method().adapter(test::golden("models/llama").string()));
+    plugin::write_tensors(folder / "input.safetensors", {{"input_ids", ids}});
+    command.push_back(folder.string());
+  }
+  const auto done = lab::run_child(command);
+  ASSERT_EQ(done.status, 0) << done.errors;
+  std::istringstream lines(done.output);
+  for (size_t i = 0; i < kMethods.size(); ++i) {
+    SCOPED_TRACE(kMethods[i]);
+    const fs::path folder = work_ / std::to_string(i);
+    std::string line;
+    ASSERT_TRUE(std::getline(lines, line));
+    EXPECT_EQ(line, R"({"missing": [], "unexpected": []})");
+    const auto theirs = plugin::read_tensors(folder / "output.safetensors").at("logits");
+    EXPECT_LT(test::difference(ours[i], theirs), 1e-4);
+    model::Decoder decoder(*model::open_weights(test::golden("models/llama")), torch::kFloat32, torch::kCPU);
+    EXPECT_GT(test::difference(decoder.logits(decoder.hidden(batch_of(ids))).unsqueeze(0), theirs.narrow(1, theirs.size(1) - 7, 7)), 1e-3);
+    const auto again = lab::attach_adapter(decoder, folder / "again", nullptr);
+    torch::NoGradGuard no_grad;
+    EXPECT_LT(test::difference(decoder.logits(decoder.hidden(batch_of(ids))).unsqueeze(0), theirs), 1e-4);
+  }
+}
+
+}  // namespace
+}  // namespace peftlab
