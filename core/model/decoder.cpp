@@ -46,8 +46,8 @@ struct Decoder::Rows {
   KeyValue before(int64_t layer) const { return seen.empty() ? KeyValue{} : seen[layer]; }
 };
 
-Decoder::Decoder(const WeightSource& source, torch::ScalarType type, torch::Device device)
-    : spec_(source.spec()), type_(type), device_(device), weights_(std::make_unique<Weights>(source, type, device)),
+Decoder::Decoder(const WeightSource& source, torch::ScalarType type, torch::Device device, const Reading& reading)
+    : spec_(source.spec()), type_(type), device_(device), weights_(std::make_unique<Weights>(source, type, device, reading)),
       frequencies_(frequencies_of(spec_, type, device)) {}
 
 Decoder::~Decoder() = default;

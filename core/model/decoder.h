@@ -29,7 +29,7 @@ struct GrowingCache {
 class Decoder {
  public:
   /// Reads the model in `type` on `device`. Throws ConfigError as Weights does.
-  Decoder(const WeightSource& source, torch::ScalarType type, torch::Device device);
+  Decoder(const WeightSource& source, torch::ScalarType type, torch::Device device, const Reading& reading = {});
   ~Decoder();
 
   const DecoderSpec& spec() const { return spec_; }

@@ -21,7 +21,8 @@ struct ExportType {
 const ExportType& described(torch::ScalarType type) {
   static const ExportType types[] = {{torch::kBFloat16, io::Dtype::kBF16, "bfloat16"},
                                      {torch::kFloat16, io::Dtype::kF16, "float16"},
-                                     {torch::kFloat32, io::Dtype::kF32, "float32"}};
+                                     {torch::kFloat32, io::Dtype::kF32, "float32"},
+                                     {torch::kUInt8, io::Dtype::kU8, "uint8"}};
   for (const auto& known : types) {
     if (known.tensor == type) return known;
   }
@@ -40,7 +41,7 @@ bool same_meaning(const DecoderSpec& a, const DecoderSpec& b) {
          a.rotary.width == b.rotary.width && a.rotary.frequencies == b.rotary.frequencies && a.max_positions == b.max_positions;
 }
 
-std::string config_json(const DecoderSpec& spec, const char* type, const fs::path& source) {
+std::string config_json(const DecoderSpec& spec, const char* type, const io::Json& more, const fs::path& source) {
   io::Json config = hugging_face_config(spec, type);
   const io::Json read_again = io::Json::parse(config.dump());
   if (!same_meaning(spec, spec_from_hugging_face({read_again, [](const io::Pointer&) { return std::string("config.json"); }}))) {
@@ -48,6 +49,7 @@ std::string config_json(const DecoderSpec& spec, const char* type, const fs::pat
                       " cannot say how this model is built (biases, windows or rotation that the architecture lacks)");
   }
   config.update(special_token_ids(source));
+  config.update(more);
   return config.dump(2) + "\n";
 }
 
@@ -60,13 +62,11 @@ torch::Tensor rounded(const std::string& name, const torch::Tensor& tensor, torc
   return value;
 }
 
-void write_tensors(const fs::path& file, const Tensors& tensors, torch::ScalarType type) {
-  std::vector<torch::Tensor> kept;
+void write_tensors(const fs::path& file, const Tensors& tensors) {
   std::vector<io::TensorView> views;
   for (const auto& [name, tensor] : tensors) {
-    kept.push_back(rounded(name, tensor, type));
-    const auto& here = kept.back();
-    views.push_back({name, described(type).file, here.sizes().vec(), static_cast<const std::byte*>(here.const_data_ptr()), here.nbytes()});
+    views.push_back({name, described(tensor.scalar_type()).file, tensor.sizes().vec(), static_cast<const std::byte*>(tensor.const_data_ptr()),
+                     tensor.nbytes()});
   }
   io::write_safetensors(file, views, {{"format", "pt"}});
 }
@@ -104,19 +104,29 @@ torch::ScalarType export_type(const std::string& dtype, const WeightSource& sour
 Tensors all_tensors(const WeightSource& source, torch::ScalarType type) {
   const Weights weights(source, type, torch::kCPU);
   Tensors tensors;
-  for (const auto& slot : weights.parameters()) tensors.emplace(slot.base.name(), slot.base.value());
+  for (const auto& slot : weights.parameters()) {
+    if (slot.base.value().defined()) tensors.emplace(slot.base.name(), slot.base.value());
+  }
+  for (const auto& slot : weights.linears()) tensors.try_emplace(slot.weight->base.name(), slot.base.weight());
   return tensors;
 }
 
 bool write_hugging_face(const fs::path& folder, const DecoderSpec& spec, const Tensors& tensors, torch::ScalarType type,
                         const fs::path& source) {
+  Tensors written;
+  for (const auto& [name, tensor] : tensors) written.emplace(name, rounded(name, tensor, type));
+  return write_typed(folder, spec, written, type, io::Json::object(), source);
+}
+
+bool write_typed(const fs::path& folder, const DecoderSpec& spec, const Tensors& tensors, torch::ScalarType type, const io::Json& more,
+                 const fs::path& source) {
   check_new_folder(folder);
-  const std::string config = config_json(spec, described(type).name, source);
+  const std::string config = config_json(spec, described(type).name, more, source);
   const auto text_files = tokenizer_files(source, spec);
   io::FolderWriter writer(ready(folder));
   writer.add("config.json", config);
   for (const auto& [name, bytes] : text_files) writer.add(name, bytes);
-  write_tensors(writer.folder() / "model.safetensors", tensors, type);
+  write_tensors(writer.folder() / "model.safetensors", tensors);
   writer.commit();
   return text_files.contains("tokenizer.json") || text_files.contains("vocab.json") || text_files.contains("tokenizer.model");
 }

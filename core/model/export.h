@@ -27,4 +27,9 @@ Tensors all_tensors(const WeightSource& source, torch::ScalarType type);
 bool write_hugging_face(const std::filesystem::path& folder, const DecoderSpec& spec, const Tensors& tensors, torch::ScalarType type,
                         const std::filesystem::path& source);
 
+/// The same for tensors that have the types they are written in: contiguous, on the CPU. `type` is that of the model, and what is
+/// in `more` goes into config.json too.
+bool write_typed(const std::filesystem::path& folder, const DecoderSpec& spec, const Tensors& tensors, torch::ScalarType type,
+                 const io::Json& more, const std::filesystem::path& source);
+
 }  // namespace peftlab::model

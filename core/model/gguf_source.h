@@ -13,6 +13,7 @@ class GgufSource final : public WeightSource {
   const DecoderSpec& spec() const override { return spec_; }
   bool has(const std::string& name) const override { return tensors_.contains(name); }
   torch::Tensor read(const std::string& name, torch::ScalarType type) const override;
+  std::vector<int64_t> shape(const std::string& name) const override { return tensors_.at(name)->shape; }
   std::vector<std::string> names() const override;
   std::string stored_type() const override;
   std::string hash() const override;

@@ -32,15 +32,35 @@ torch::Tensor to_tensor(const io::TensorView& view, const std::string& where) {
 }
 
 HuggingFaceSource::HuggingFaceSource(const std::filesystem::path& folder)
-    : folder_(folder), spec_(spec_from_hugging_face(io::read_json(folder / "config.json"))), tensors_(folder) {}
+    : HuggingFaceSource(folder, io::read_json(folder / "config.json")) {}
+
+HuggingFaceSource::HuggingFaceSource(const std::filesystem::path& folder, const io::Document& config)
+    : folder_(folder), spec_(spec_from_hugging_face(config)), tensors_(folder), quantized_(config, tensors_) {}
 
 bool HuggingFaceSource::has(const std::string& name) const { return tensors_.find(name) != nullptr; }
 
 torch::Tensor HuggingFaceSource::read(const std::string& name, torch::ScalarType type) const {
+  if (quantized_.has(name)) return kernels::dequantized(quantized_.read(name), type);
   return to_tensor(tensors_.at(name), folder_.string()).to(type);
 }
 
+std::vector<int64_t> HuggingFaceSource::shape(const std::string& name) const {
+  return quantized_.has(name) ? quantized_.shape(name) : tensors_.at(name).shape;
+}
+
+std::shared_ptr<const kernels::QuantizedStorage> HuggingFaceSource::quantized(const std::string& name, torch::ScalarType type) const {
+  if (!quantized_.has(name)) return nullptr;
+  return std::make_shared<kernels::QuantizedStorage>(quantized_.read(name), type, /*product_type=*/type);
+}
+
+std::vector<std::string> HuggingFaceSource::names() const {
+  auto names = tensors_.names();
+  std::erase_if(names, [&](const auto& name) { return quantized_.is_state(name); });
+  return names;
+}
+
 std::string HuggingFaceSource::stored_type() const {
+  if (!quantized_.kind().empty()) return quantized_.kind();
   const auto* table = tensors_.find(spec_.names.embedding + ".weight");
   return table != nullptr ? io::dtype_name(table->dtype) : "?";
 }

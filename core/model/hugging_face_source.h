@@ -2,25 +2,33 @@
 #pragma once
 
 #include "core/io/safetensors.h"
+#include "core/model/quantized_checkpoint.h"
 #include "core/model/weight_source.h"
 
 namespace peftlab::model {
 
 class HuggingFaceSource final : public WeightSource {
  public:
+  /// Throws ConfigError for what config.json, the files, or the states of quantised matrices do wrong.
   explicit HuggingFaceSource(const std::filesystem::path& folder);
   const DecoderSpec& spec() const override { return spec_; }
   bool has(const std::string& name) const override;
   torch::Tensor read(const std::string& name, torch::ScalarType type) const override;
-  std::vector<std::string> names() const override { return tensors_.names(); }
+  std::vector<int64_t> shape(const std::string& name) const override;
+  std::shared_ptr<const kernels::QuantizedStorage> quantized(const std::string& name, torch::ScalarType type) const override;
+  bool is_quantized() const override { return !quantized_.kind().empty(); }
+  std::vector<std::string> names() const override;
   std::string stored_type() const override;
   std::string hash() const override;
   const std::filesystem::path& path() const override { return folder_; }
 
  private:
+  HuggingFaceSource(const std::filesystem::path& folder, const io::Document& config);
+
   std::filesystem::path folder_;
   DecoderSpec spec_;
   io::SafetensorsSet tensors_;
+  QuantizedCheckpoint quantized_;
 };
 
 /// A copy of the bytes as a tensor on the CPU. Throws ConfigError "<where>: ..." for a type libtorch has no name for here.

@@ -1,6 +1,7 @@
 // The out-of-line parts of include/peftlab/points.h.
 #include "peftlab/points.h"
 
+#include "peftlab/error.h"
 #include "peftlab/low_rank.h"
 
 namespace peftlab {
@@ -23,7 +24,17 @@ std::optional<Merged> WeightPatch::merged(const FrozenLinear&) const { return st
 
 std::optional<LowRankFactors> WeightPatch::factors() const { return std::nullopt; }
 
-ParameterPatch::ParameterPatch(const FrozenParameter& base) : base_type_(base.value().scalar_type()) {
+namespace {
+
+const torch::Tensor& trainable(const FrozenParameter& base) {
+  if (base.value().defined()) return base.value();
+  throw ConfigError(base.name() + " is kept quantised, and a trained copy of it would not be; use a base that is not quantised, or a "
+                    "method that adds to the matrices as they are kept");
+}
+
+}  // namespace
+
+ParameterPatch::ParameterPatch(const FrozenParameter& base) : base_type_(trainable(base).scalar_type()) {
   const auto type = base_type_ == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
   value_ = register_parameter("value", base.value().detach().to(type, /*non_blocking=*/false, /*copy=*/true));
 }

@@ -3,6 +3,8 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
+
 #include "core/kernels/absent.h"
 
 namespace peftlab::model {
@@ -61,7 +63,11 @@ torch::Tensor recomputed(const Piece& piece, const std::vector<torch::Tensor>& i
   held->num_inputs = inputs.size();
   variable_list tensors;
   for (const auto& input : inputs) tensors.push_back(kernels::stand_in(input));
-  tensors.insert(tensors.end(), parameters.begin(), parameters.end());
+  // Each once: one that is named twice would get its gradient twice.
+  for (const auto& parameter : parameters) {
+    const auto same = [&](const torch::Tensor& known) { return known.is_same(parameter); };
+    if (std::none_of(tensors.begin() + static_cast<int64_t>(inputs.size()), tensors.end(), same)) tensors.push_back(parameter);
+  }
   return Recompute::apply(held, at::TensorList(tensors));  // a vector would pass as no tensors at all
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/kernels/quantized_storage.h"
 #include "core/model/spec.h"
 
 namespace peftlab::model {
@@ -17,9 +18,14 @@ class WeightSource {
   virtual ~WeightSource() = default;
   virtual const DecoderSpec& spec() const = 0;
   virtual bool has(const std::string& name) const = 0;
-  /// A fresh tensor of the given type on the CPU. Throws ConfigError naming file and tensor when it is missing.
+  /// A fresh tensor of the given type on the CPU, decoded where it is kept quantised. Throws ConfigError naming file and tensor when it is missing.
   virtual torch::Tensor read(const std::string& name, torch::ScalarType type) const = 0;
-  /// Every tensor there is, under its Hugging Face name.
+  /// The shape of a tensor there is; of a quantised matrix that of the matrix.
+  virtual std::vector<int64_t> shape(const std::string& name) const { return read(name, torch::kFloat32).sizes().vec(); }
+  /// The matrix as it is kept, for a model of `type`, where the source keeps it quantised; else nullptr.
+  virtual std::shared_ptr<const kernels::QuantizedStorage> quantized(const std::string&, torch::ScalarType) const { return nullptr; }
+  virtual bool is_quantized() const { return false; }
+  /// Every tensor there is, under its Hugging Face name; of a quantised matrix its weight alone.
   virtual std::vector<std::string> names() const = 0;
   /// The type most of the weights are kept in ("bfloat16", "Q4_1" ...), for people.
   virtual std::string stored_type() const = 0;

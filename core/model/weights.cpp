@@ -1,7 +1,10 @@
 #include "core/model/weights.h"
 
+#include <algorithm>
 #include <set>
 #include <sstream>
+
+#include "core/model/lazy_storage.h"
 
 namespace peftlab::model {
 
@@ -11,31 +14,66 @@ struct Weights::Loader {
   const WeightSource& source;
   torch::ScalarType type;
   torch::Device device;
+  const Reading& reading;
   io::Mistakes mistakes;
   std::set<std::string> seen;
 
-  ParameterSlot* parameter(const std::string& name, int64_t layer, const std::vector<int64_t>& shape) {
+  void say(const std::string& what) { mistakes.add(source.path().string(), "", "tensor " + what); }
+
+  /// Whether the tensor is there in that shape.
+  bool fits(const std::string& name, const std::vector<int64_t>& shape) {
     seen.insert(name);
-    torch::Tensor value;
     if (!source.has(name)) {
-      mistakes.add(source.path().string(), "", "tensor " + name + " is missing");
-    } else {
-      value = source.read(name, type).to(device);
-      if (value.sizes().vec() != shape) {
-        std::ostringstream text;
-        text << "tensor " << name << " has shape " << value.sizes() << ", expected " << torch::IntArrayRef(shape);
-        mistakes.add(source.path().string(), "", text.str());
-      }
+      say(name + " is missing");
+      return false;
     }
+    const auto found = source.shape(name);
+    if (found == shape) return true;
+    std::ostringstream text;
+    text << name << " has shape " << torch::IntArrayRef(found) << ", expected " << torch::IntArrayRef(shape);
+    say(text.str());
+    return false;
+  }
+
+  ParameterSlot* slot(const std::string& name, int64_t layer, const torch::Tensor& value) {
     weights.parameters_.push_back({FrozenParameter(name, layer, value), nullptr, &weights.patched});
     return &weights.parameters_.back();
   }
 
+  ParameterSlot* parameter(const std::string& name, int64_t layer, const std::vector<int64_t>& shape) {
+    return slot(name, layer, fits(name, shape) ? source.read(name, type).to(device) : torch::Tensor());
+  }
+
+  std::shared_ptr<const WeightStorage> quantized(const std::string& name) {
+    const auto& how = *reading.quantization;
+    try {
+      const auto matrix = source.read(name, how.source_type.value_or(type));
+      return kernels::quantized_storage(matrix, how.options, type)->to(device);
+    } catch (const ConfigError& error) {
+      say(name + ": " + error.what());
+      return nullptr;
+    }
+  }
+
+  /// What a layer's matrix is kept in where that is not a tensor in memory; else nullptr.
+  std::shared_ptr<const WeightStorage> apart(const std::string& name, int64_t layer) {
+    if (const auto packed = source.quantized(name, type)) return packed->to(device);
+    if (layer < 0) return nullptr;
+    if (reading.quantization) return quantized(name);
+    return reading.lazily ? std::make_shared<LazyStorage>(source, name, type, device) : nullptr;
+  }
+
   LinearSlot* linear(const std::string& module, int64_t layer, int64_t out, int64_t in, bool bias) {
-    ParameterSlot* weight = parameter(module + ".weight", layer, {out, in});
+    const std::string name = module + ".weight";
+    torch::Tensor value;
+    std::shared_ptr<const WeightStorage> storage;
+    if (fits(name, {out, in})) {
+      storage = apart(name, layer);
+      if (storage == nullptr && mistakes.empty()) storage = std::make_shared<DenseStorage>(value = source.read(name, type).to(device));
+    }
+    ParameterSlot* weight = slot(name, layer, value);
     ParameterSlot* shift = bias ? parameter(module + ".bias", layer, {out}) : nullptr;
     if (!mistakes.empty()) return nullptr;
-    auto storage = std::make_shared<DenseStorage>(weight->base.value());
     FrozenLinear base(module, layer, storage, bias ? shift->base.value() : torch::Tensor());
     weights.linears_.push_back({base, nullptr, weight, shift, &weights.patched});
     return &weights.linears_.back();
@@ -94,16 +132,56 @@ struct Weights::Loader {
   }
 };
 
-Weights::Weights(const WeightSource& source, torch::ScalarType type, torch::Device device) {
+namespace {
+
+void refuse_quantizing_twice(const WeightSource& source) {
+  if (!source.is_quantized()) return;
+  throw ConfigError(source.path().string() + ": the model is kept as " + source.stored_type() +
+                    " already, and quantising it again would only add error; give the model it was made of, or leave it as it is");
+}
+
+}  // namespace
+
+Weights::Weights(const WeightSource& source, torch::ScalarType type, torch::Device device, const Reading& reading) {
   torch::NoGradGuard no_grad;
+  if (reading.quantization) refuse_quantizing_twice(source);
   const DecoderSpec& spec = source.spec();
-  Loader loader{*this, source, type, device, {}, {}};
+  Loader loader{*this, source, type, device, reading, {}, {}};
   embedding = loader.parameter(spec.names.embedding + ".weight", -1, {spec.shape.vocab_size, spec.shape.width});
   for (int64_t i = 0; i < spec.shape.num_layers; ++i) layers.push_back(loader.layer(i));
   final_norm = loader.norm(spec.names.final_norm, -1, spec.shape.width);
   if (!spec.shape.tied_head) head = loader.linear(spec.names.head, -1, spec.shape.vocab_size, spec.shape.width, /*bias=*/false);
   loader.refuse_unexpected();
   loader.mistakes.throw_if_any();
+}
+
+bool is_whole(const WeightStorage& storage) {
+  return dynamic_cast<const DenseStorage*>(&storage) != nullptr || dynamic_cast<const LazyStorage*>(&storage) != nullptr;
+}
+
+int64_t Weights::num_parameters() const {
+  int64_t total = 0;
+  std::set<const ParameterSlot*> matrices;
+  for (const auto& linear : linears_) {
+    total += linear.base.in() * linear.base.out();
+    matrices.insert(linear.weight);
+  }
+  for (const auto& slot : parameters_) {
+    if (!matrices.contains(&slot)) total += slot.base.value().numel();
+  }
+  return total;
+}
+
+void Weights::load(ParameterSlot& slot) {
+  const auto owner = std::find_if(linears_.begin(), linears_.end(), [&](const auto& linear) { return linear.weight == &slot; });
+  if (owner == linears_.end() || dynamic_cast<const LazyStorage*>(owner->base.storage().get()) == nullptr) return;
+  const auto value = owner->base.weight();
+  owner->base.set_storage(std::make_shared<DenseStorage>(value));
+  slot.base = FrozenParameter(slot.base.name(), slot.base.layer(), value);
+}
+
+void Weights::load_rest() {
+  for (auto& linear : linears_) load(*linear.weight);
 }
 
 int64_t Weights::bytes() const {

@@ -3,9 +3,11 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/model/quantization.h"
 #include "core/model/slots.h"
 #include "core/model/weight_source.h"
 
@@ -23,12 +25,24 @@ struct Layer {
   LinearSlot* mlp_output = nullptr;
 };
 
+/// How matrices are read.
+struct Reading {
+  /// Keeps every linear layer but the head in four bits, matrix by matrix: never more than one of them is in memory whole.
+  std::optional<Quantization> quantization;
+  /// Leaves the layers' matrices on disk until they are asked for, or load_rest(): for methods that keep them in another way.
+  /// REQUIRES: the source lives until then.
+  bool lazily = false;
+};
+
+/// Whether the matrix is kept as its values, in memory or on disk.
+bool is_whole(const WeightStorage& storage);
+
 /// Owns every slot. Not copyable: layers and patches point into it.
 class Weights {
  public:
   /// Reads everything the specification names, in `type` on `device`. Throws ConfigError that lists every tensor that is
-  /// missing, misshapen or not expected.
-  Weights(const WeightSource& source, torch::ScalarType type, torch::Device device);
+  /// missing, misshapen or not expected, or that cannot be quantised; and for a source that is to be quantised and is already.
+  Weights(const WeightSource& source, torch::ScalarType type, torch::Device device, const Reading& reading = {});
   Weights(const Weights&) = delete;
   Weights& operator=(const Weights&) = delete;
 
@@ -44,6 +58,11 @@ class Weights {
   const std::deque<LinearSlot>& linears() const { return linears_; }
   /// Bytes of all frozen tensors as they are kept.
   int64_t bytes() const;
+  int64_t num_parameters() const;
+
+  /// Reads the tensor where it was left on disk. A quantised matrix stays as it is: its tensor is undefined.
+  void load(ParameterSlot& slot);
+  void load_rest();
 
  private:
   struct Loader;

@@ -79,6 +79,17 @@ TEST(Dropout, ZeroIsTheIdentityAndOneIsRefused) {
   EXPECT_THAT(test::message_of([&] { peftlab::dropout(x, -0.1, 1); }), testing::HasSubstr("must lie in [0, 1), got -0.1"));
 }
 
+TEST(Dropout, CanBeSwitchedOffForAWhile) {
+  const auto x = torch::ones({64});
+  const auto before = kernels::num_dropout_draws();
+  {
+    const kernels::DropoutOff off;
+    EXPECT_TRUE(peftlab::dropout(x, 0.5, 1).is_same(x));
+  }
+  EXPECT_EQ(kernels::num_dropout_draws(), before);
+  EXPECT_FALSE(torch::equal(peftlab::dropout(x, 0.5, 1), x));
+}
+
 TEST(Dropout, SaltsDiffer) {
   EXPECT_NE(salt_of("model.layers.1.q"), salt_of("model.layers.2.q"));
   EXPECT_NE(salt_of(""), salt_of(std::string_view("\0", 1)));

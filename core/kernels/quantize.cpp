@@ -1,0 +1,132 @@
+// Quantises a matrix and measures what that cost.
+#include <torch/types.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "core/kernels/loops/error_loops.h"
+#include "core/kernels/parallel.h"
+#include "core/kernels/quantized_storage.h"
+#include "core/quant/four_bit.h"
+#include "core/quant/scales.h"
+#include "peftlab/error.h"
+
+namespace peftlab::kernels {
+
+namespace {
+
+constexpr int64_t kElementsForAThread = 1 << 14;
+
+torch::Tensor floats(int64_t n) { return torch::empty({n}, torch::kFloat32); }
+torch::Tensor bytes(int64_t n) { return torch::empty({n}, torch::kUInt8); }
+
+/// x (n) float32 -> packed and plain scales.
+void encode_all(const torch::Tensor& x, const QuantizationOptions& options, QuantizedTensors& t) {
+  const auto rules = options.cpu_rules ? quant::Rules::kCpu : quant::Rules::kCuda;
+  const int64_t n = x.numel(), blocks = t.format.num_blocks(n);
+  t.packed = bytes(quant::packed_bytes(n));
+  t.absmax = floats(blocks);
+  const auto* values = x.const_data_ptr<float>();
+  auto* packed = t.packed.mutable_data_ptr<uint8_t>();
+  auto* absmax = t.absmax.mutable_data_ptr<float>();
+  parallel_for(0, blocks, 1 + kElementsForAThread / t.format.block_size, [&](int64_t first, int64_t last) {
+    quant::encode(t.format, rules, values, n, first, last, packed, absmax);
+  });
+}
+
+void quantize_scales(QuantizedTensors& t) {
+  const int64_t blocks = t.absmax.numel();
+  t.offset = t.absmax.mean().item<float>();  // by libtorch, so that it is bitsandbytes' to the last bit
+  auto codes = bytes(blocks);
+  t.absmax2 = floats((blocks + quant::kScaleBlock - 1) / quant::kScaleBlock);
+  quant::encode_scales(t.absmax.const_data_ptr<float>(), blocks, t.offset, codes.mutable_data_ptr<uint8_t>(),
+                       t.absmax2.mutable_data_ptr<float>());
+  t.absmax = codes;
+  t.map = shared_scale_map();
+}
+
+/// Stretches have one length whatever the number of threads, so that the sums do not depend on it.
+QuantizationError error_of(const torch::Tensor& x, const QuantizedTensors& t) {
+  constexpr int64_t kStretch = 4096;
+  const auto decoded = dequantized(t, torch::kFloat32);
+  const int64_t n = x.numel(), stretches = (n + kStretch - 1) / kStretch;
+  std::vector<loops::ErrorSums> parts(static_cast<size_t>(stretches));
+  const auto *original = x.const_data_ptr<float>(), *again = decoded.const_data_ptr<float>();
+  parallel_for(0, stretches, 1 + kElementsForAThread / kStretch, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      parts[static_cast<size_t>(i)] =
+          loops::error_sums(original + i * kStretch, again + i * kStretch, std::min(kStretch, n - i * kStretch));
+    }
+  });
+  loops::ErrorSums all;
+  for (const auto& part : parts) {
+    all.squared_errors += part.squared_errors;
+    all.values += part.values;
+    all.squares += part.squares;
+  }
+  const double deviations = n > 0 ? std::max(0.0, all.squares - all.values * all.values / static_cast<double>(n)) : 0.0;
+  return {all.squared_errors, deviations, n};
+}
+
+void check_finite(const torch::Tensor& x) {
+  if (x.numel() == 0) return;
+  const auto [least, most] = at::aminmax(x);
+  if (std::isfinite(least.item<float>()) && std::isfinite(most.item<float>())) return;
+  throw ConfigError("the matrix has values that are not finite, which no scale holds");
+}
+
+/// The type bitsandbytes would know the matrix by; it has none for float64.
+torch::ScalarType source_type_of(torch::ScalarType type) {
+  return type == torch::kBFloat16 || type == torch::kHalf ? type : torch::kFloat32;
+}
+
+}  // namespace
+
+const torch::Tensor& shared_scale_map() {
+  static const auto map = torch::tensor(at::ArrayRef<float>(quant::dynamic_map().data(), quant::dynamic_map().size()));
+  return map;
+}
+
+void check_quantization(const QuantizationOptions& options) {
+  if (options.type != "nf4" && options.type != "fp4") {
+    throw ConfigError("type: four-bit storage is 'nf4' or 'fp4', got '" + options.type + "'");
+  }
+  if (!quant::is_block_size(options.block_size)) {
+    throw ConfigError("block_size: expected a power of two from " + std::to_string(quant::kLeastBlock) + " to " +
+                      std::to_string(quant::kLargestBlock) + ", got " + std::to_string(options.block_size));
+  }
+}
+
+std::shared_ptr<QuantizedStorage> quantized_storage(const torch::Tensor& weight, const QuantizationOptions& options,
+                                                    std::optional<torch::ScalarType> type) {
+  TORCH_CHECK(weight.dim() == 2 && weight.is_floating_point(),
+              "a matrix to quantise is (out, in) of a floating type, got ", weight.sizes(), " ", weight.scalar_type());
+  check_quantization(options);
+  const torch::NoGradGuard no_grad;
+  const auto x = weight.detach().to(torch::kCPU).to(torch::kFloat32).contiguous().flatten();
+  check_finite(x);
+  QuantizedTensors t;
+  t.format = {options.type == "nf4" ? quant::FourBit::kNf4 : quant::FourBit::kFp4, options.block_size};
+  t.source_type = source_type_of(weight.scalar_type());
+  t.cpu_rules = options.cpu_rules;
+  t.out = weight.size(0);
+  t.in = weight.size(1);
+  encode_all(x, options, t);
+  if (options.double_quantization) quantize_scales(t);
+  const auto error = error_of(x, t);
+  const auto used = type.value_or(weight.scalar_type());
+  // A float64 model is there to check others against: nothing in it is rounded on the way.
+  const auto product = used == torch::kFloat64 ? used : options.compute_type.value_or(used);
+  return QuantizedStorage(std::move(t), used, product, error).to(weight.device());
+}
+
+}  // namespace peftlab::kernels
+
+namespace peftlab {
+
+std::shared_ptr<const WeightStorage> quantized(const torch::Tensor& weight, const QuantizationOptions& options) {
+  return kernels::quantized_storage(weight, options);
+}
+
+}  // namespace peftlab
