@@ -29,6 +29,16 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/peftlabConfig.cmake.in
                               INSTALL_DESTINATION ${PEFTLAB_INSTALL_CMAKE} NO_CHECK_REQUIRED_COMPONENTS_MACRO
                               PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/peftlabConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+# The build itself is found in the same place below it, so that methods can be built against it without installing.
+set(PEFTLAB_BUILD_CMAKE ${PROJECT_BINARY_DIR}/${PEFTLAB_INSTALL_CMAKE})
+block(SCOPE_FOR VARIABLES)
+  set(PACKAGE_INIT "")
+  set(PACKAGE_CMAKE_INSTALL_LIBDIR ${PROJECT_BINARY_DIR}/core)
+  set(PACKAGE_CMAKE_INSTALL_INCLUDEDIR ${PROJECT_SOURCE_DIR}/include)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/peftlabConfig.cmake.in ${PEFTLAB_BUILD_CMAKE}/peftlabConfig.cmake @ONLY)
+endblock()
+file(COPY ${PROJECT_BINARY_DIR}/peftlabConfigVersion.cmake ${PROJECT_SOURCE_DIR}/cmake/Libtorch.cmake
+          ${PROJECT_SOURCE_DIR}/cmake/AddMethod.cmake DESTINATION ${PEFTLAB_BUILD_CMAKE})
 install(FILES ${PROJECT_BINARY_DIR}/peftlabConfig.cmake ${PROJECT_BINARY_DIR}/peftlabConfigVersion.cmake
               ${PROJECT_SOURCE_DIR}/cmake/Libtorch.cmake ${PROJECT_SOURCE_DIR}/cmake/AddMethod.cmake
         DESTINATION ${PEFTLAB_INSTALL_CMAKE})

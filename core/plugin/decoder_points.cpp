@@ -20,6 +20,7 @@ std::vector<int64_t> DecoderPoints::encode(const std::string& text) const {
 }
 
 std::vector<KeyValue> DecoderPoints::keys_values(const std::vector<int64_t>& ids) const {
+  check_positions(static_cast<int64_t>(ids.size()));
   torch::NoGradGuard no_grad;
   model::PatchesOff off(decoder_);
   model::Context made;
@@ -40,7 +41,7 @@ std::vector<const FrozenLinear*> DecoderPoints::weights(const Targets& targets) 
 }
 
 std::vector<const FrozenParameter*> DecoderPoints::parameters(const Targets& targets) const {
-  const auto& slots = decoder_.weights().parameters();
+  auto& slots = decoder_.weights().parameters();
   std::vector<TargetModule> modules;
   for (const auto& slot : slots) {
     const std::string& name = slot.base.name();
@@ -49,7 +50,9 @@ std::vector<const FrozenParameter*> DecoderPoints::parameters(const Targets& tar
   const auto matches = match_targets(modules, targets);
   std::vector<const FrozenParameter*> found;
   for (size_t i = 0; i < matches.size(); ++i) {
-    if (matches[i]) found.push_back(&slots[i].base);
+    if (!matches[i]) continue;
+    decoder_.weights().load(slots[i]);
+    found.push_back(&slots[i].base);
   }
   return found;
 }
@@ -59,12 +62,24 @@ void DecoderPoints::claim(const std::string& point) {
   if (!fresh) throw ConfigError(point + " is filled twice: by " + at->second + " and by " + filler_);
 }
 
+// At least one position must be left for a text.
+void DecoderPoints::check_positions(int64_t num_virtual) const {
+  const int64_t most = decoder_.spec().max_positions - 1;
+  if (num_virtual <= most) return;
+  throw ConfigError(std::to_string(num_virtual) + " virtual tokens before every sequence, and the model has " +
+                    std::to_string(most + 1) + " positions in all, expected at most " + std::to_string(most));
+}
+
 void DecoderPoints::fill_virtual_tokens(std::shared_ptr<VirtualTokens> patch) {
+  const int64_t num_prefix = decoder_.prefix ? decoder_.prefix->num_virtual_tokens() : 0;
+  check_positions(patch->num_virtual_tokens() + num_prefix);
   claim("the virtual tokens");
   decoder_.virtual_tokens = std::move(patch);
 }
 
 void DecoderPoints::fill_prefix(std::shared_ptr<PrefixPatch> patch) {
+  const int64_t num_rows = decoder_.virtual_tokens ? decoder_.virtual_tokens->num_virtual_tokens() : 0;
+  check_positions(patch->num_virtual_tokens() + num_rows);
   claim("the prefix");
   decoder_.prefix = std::move(patch);
 }
@@ -91,6 +106,11 @@ void DecoderPoints::store(const FrozenLinear& base, std::shared_ptr<const Weight
   model::LinearSlot& slot = slot_of(base);
   TORCH_CHECK(storage->in() == base.in() && storage->out() == base.out(), "storage of (", storage->out(), ", ", storage->in(),
               ") for ", base.name(), " of (", base.out(), ", ", base.in(), ")");
+  if (!model::is_whole(*base.storage())) {
+    throw ConfigError(base.name() + " is kept as " + base.storage()->kind() +
+                      " already, and quantising it again would only add error; give a model that is not quantised, or a method that "
+                      "takes matrices as they are kept");
+  }
   slot.base.set_storage(std::move(storage));
   slot.weight->base = FrozenParameter(slot.weight->base.name(), base.layer(), torch::Tensor());
 }

@@ -42,6 +42,8 @@ class DecoderPoints final : public FilledPoints {
   model::ParameterSlot& slot_of(const FrozenParameter& base) const;
   /// Notes who fills `point`. Throws ConfigError naming both when it is filled already.
   void claim(const std::string& point);
+  /// Throws ConfigError when so many virtual tokens leave no position of the model for a text.
+  void check_positions(int64_t num_virtual) const;
 
   model::Decoder& decoder_;
   uint64_t seed_;

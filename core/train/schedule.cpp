@@ -35,9 +35,9 @@ double learning_rate_at(int64_t step, const Plan& plan, const Settings& settings
   if (done < warmup) return settings.learning_rate * done / warmup;
   if (settings.schedule == Schedule::constant) return settings.learning_rate;
   const double rest = std::max(1.0, static_cast<double>(plan.num_steps) - warmup);
-  const double progress = (done - warmup) / rest;
-  const double factor =
-      settings.schedule == Schedule::linear ? 1.0 - progress : 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+  const double factor = settings.schedule == Schedule::linear
+                            ? (static_cast<double>(plan.num_steps) - done) / rest
+                            : 0.5 * (1.0 + std::cos(std::numbers::pi * ((done - warmup) / rest)));
   return settings.learning_rate * std::max(0.0, factor);
 }
 

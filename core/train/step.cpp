@@ -4,6 +4,7 @@
 
 #include "core/io/streams.h"
 #include "core/kernels/dropout_clock.h"
+#include "core/model/labels.h"
 
 namespace peftlab::train {
 namespace {
@@ -14,12 +15,9 @@ std::vector<model::Sequence> chosen(const std::vector<model::Sequence>& all, con
   return some;
 }
 
-int64_t count_labels(const std::vector<model::Sequence>& all, const std::vector<size_t>& which) {
+int64_t count_labels(const Job& job, const std::vector<size_t>& which) {
   int64_t count = 0;
-  for (size_t i : which) {
-    const auto& labels = all[i].labels;
-    count += std::count_if(labels.begin() + 1, labels.end(), [](int64_t label) { return label != model::kNoLabel; });
-  }
+  for (size_t i : which) count += model::num_labels_of(*job.decoder, job.examples[i]);
   return count;
 }
 
@@ -38,12 +36,12 @@ torch::Tensor StepRunner::weighted_losses(const model::Batch& batch, int64_t ste
 torch::Tensor StepRunner::micro_batch(const std::vector<size_t>& examples, int64_t step, int64_t index, double num_labels,
                                       StepReport& report) {
   const auto sequences = chosen(job_.examples, examples);
-  auto batch = model::make_batch(sequences, sharing_);
+  auto batch = model::labelled_batch(*job_.decoder, sequences, sharing_);
   const uint64_t draws = kernels::num_dropout_draws();
   auto loss = weighted_losses(batch, step, index);
   if (may_switch_ && sharing_ && kernels::num_dropout_draws() != draws) {
     sharing_ = false;
-    batch = model::make_batch(sequences, sharing_);
+    batch = model::labelled_batch(*job_.decoder, sequences, sharing_);
     loss = weighted_losses(batch, step, index);
   }
   may_switch_ = false;
@@ -55,7 +53,7 @@ torch::Tensor StepRunner::micro_batch(const std::vector<size_t>& examples, int64
 }
 
 void StepRunner::accumulate(const std::vector<size_t>& examples, StepReport& report) {
-  const int64_t num_labels = count_labels(job_.examples, examples);
+  const int64_t num_labels = count_labels(job_, examples);
   TORCH_CHECK(num_labels > 0, "a step without a labelled token");
   const size_t size = static_cast<size_t>(job_.settings.batch_size);
   double sum = 0.0;

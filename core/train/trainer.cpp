@@ -17,6 +17,20 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Virtual tokens take positions that the examples' own limit did not count.
+void check_lengths(const Job& job) {
+  const int64_t num_virtual = job.decoder->num_virtual_positions();
+  const int64_t most = job.decoder->spec().max_positions - num_virtual;
+  for (size_t i = 0; num_virtual > 0 && i < job.examples.size(); ++i) {
+    const auto length = static_cast<int64_t>(job.examples[i].ids.size());
+    if (length <= most) continue;
+    throw ConfigError("training example " + std::to_string(i) + " has " + std::to_string(length) +
+                      " tokens, and with " + std::to_string(num_virtual) +
+                      " virtual tokens before them the model has positions for " + std::to_string(most) + "; set \"max_length\" of \"train\" to at most " + std::to_string(most) +
+                      " or take fewer virtual tokens");
+  }
+}
+
 class Run {
  public:
   Run(const Job& job, Observer& observer)
@@ -58,6 +72,7 @@ class Run {
   }
 
   void start() {
+    check_lengths(job_);
     for (auto* method : job_.methods) method->method().begin({plan_.num_steps, job_.settings.learning_rate});
     job_.decoder->set_checkpointing(job_.settings.gradient_checkpointing);
     std::vector<std::string> notes;

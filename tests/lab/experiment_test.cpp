@@ -62,7 +62,7 @@ TEST_F(ExperimentFile, ReadsEveryKey) {
       "base": false, "batch_size": 8, "forgetting": {"max_tokens": 100, "texts": ["t.txt"]}, "free_answer_tokens": 3,
       "free_prompts": ["hi"], "max_items": {"dev": 10, "test": null}, "max_new_tokens": 9, "splits": ["dev", "test"]},
     "method": [{"name": "one"}, {"n": 3, "name": "two"}],
-    "model": {"dtype": "bf16", "name": "small", "quantize": "nf4"},
+    "model": {"dtype": "bf16", "name": "small", "quantize": {"block_size": 64, "double_quantization": true, "type": "nf4"}},
     "seed": 7,
     "seeds": [7, 8],
     "task": "roads.json",
@@ -78,6 +78,30 @@ TEST_F(ExperimentFile, ReadsEveryKey) {
   EXPECT_EQ(e.resolved().dump(1), expected.dump(1));
   EXPECT_EQ(e.adapter, folder_ / "start");
   EXPECT_EQ(e.methods[1].pointer, "/method/1");
+}
+
+TEST_F(ExperimentFile, QuantizeIsAWordOrAnObject) {
+  const auto with = [](const std::string& quantize) {
+    return R"({"about": "why", "model": {"name": "small", "quantize": )" + quantize +
+           R"(}, "task": "tasks/roads.json", "method": "one", "train": {"max_steps": 1, "learning_rate": 1}, "evaluate": {"forgetting": false}})";
+  };
+  EXPECT_FALSE(load(with("null")).model.quantize.has_value());
+  EXPECT_TRUE(load(with("null")).resolved().at("model").at("quantize").is_null());
+  const auto word = load(with("\"fp4\"")).model.quantize->options;
+  EXPECT_EQ(word.type, "fp4");
+  EXPECT_TRUE(word.double_quantization);
+  EXPECT_EQ(word.block_size, 64);
+  const auto object = load(with(R"({"double_quantization": false, "block_size": 4096})")).model.quantize->options;
+  EXPECT_EQ(object.type, "nf4");
+  EXPECT_FALSE(object.double_quantization);
+  EXPECT_EQ(object.block_size, 4096);
+  EXPECT_NE(load(with("\"fp4\"")).hash(), load(with("\"nf4\"")).hash());
+  EXPECT_THAT(mistakes(with(R"({"type": "int4", "block_size": 96, "blocks": 1})")),
+              ElementsAre(HasSubstr("/model/quantize/type: expected one of 'nf4', 'fp4', got the string \"int4\""),
+                          HasSubstr("/model/quantize/block_size: is 96, expected a power of two"),
+                          HasSubstr("/model/quantize/blocks: unknown key; expected one of 'type'")));
+  EXPECT_THAT(mistakes(with(R"({"block_size": 16})")),
+              ElementsAre(HasSubstr("/model/quantize/block_size: expected an integer")));
 }
 
 TEST_F(ExperimentFile, TellsAllMistakesAtOnce) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "core/evaluate/generate.h"
+#include "core/model/labels.h"
 #include "tests/support/toy.h"
 
 namespace peftlab {
@@ -53,7 +54,7 @@ TEST_P(GoldenMethod, LossAndGradientsEqualPeft) {
   // What pruning cut off is in no adapter, yet counts in the penalty that PEFT computed before it saved.
   const bool cut = meta_.at("trainable").front().at("adapter_key").is_null() && io_.count("loss_regulariser") > 0;
   const auto rows = test::sequences(known("input_ids"), known("attention_mask"), known("labels"));
-  const auto batch = model::make_batch(rows, false);
+  const auto batch = model::labelled_batch(decoder_, rows, false);
   auto loss = (decoder_.label_losses(batch) * batch.label_counts).sum() / static_cast<double>(batch.num_labels);
   EXPECT_NEAR(loss.item<double>(), known(io_.count("loss_task") > 0 ? "loss_task" : "loss").item<double>(), 3e-5);
   const auto penalty = method().method().penalty();

@@ -7,7 +7,6 @@
 
 #include <cmath>
 
-#include "core/lab/method_probe.h"
 #include "core/model/export.h"
 #include "tests/support/golden.h"
 #include "tests/support/tolerance.h"
@@ -122,7 +121,12 @@ MergedModel merged_table(model::Decoder& decoder, Table::Head head) {
   static const MethodEntry entry = {"table", "", "", false, nullptr, nullptr, nullptr};
   MethodSet set;
   set.points = std::make_unique<plugin::DecoderPoints>(decoder, /*seed=*/0, plugin::DecoderPoints::Encode());
-  plugin::CreatedMethod created{{&entry, "table.so", ""}, std::make_shared<TableMethod>(head), io::Json::object(), "test"};
+  plugin::CreatedMethod created;
+  created.library.entry = &entry;
+  created.library.path = "table.so";
+  created.method = std::make_shared<TableMethod>(head);
+  created.options = io::Json::object();
+  created.where = "test";
   set.methods.push_back(std::make_unique<plugin::AttachedMethod>(std::move(created), *set.points));
   return merged_model(decoder, set);
 }
@@ -143,11 +147,6 @@ TEST_F(Merge, ATiedHeadStaysTiedOnlyWhereItFollowsTheTable) {
   model::Decoder decoder(*model::open_weights(golden("models/llama_tied")), torch::kFloat32, torch::kCPU);
   EXPECT_THAT(message_of([&] { merged_table(decoder, Table::Head::kBends); }),
               HasSubstr("changes the output head, tied to the table, in a way that no matrix holds"));
-}
-
-TEST_F(Merge, MethodsShowWhatTheyFill) {
-  EXPECT_EQ(filled_by_default(plugin::find_method("lora")), std::vector<std::string>{"matrices"});
-  EXPECT_EQ(filled_by_default(plugin::find_method("last_layer")), std::vector<std::string>{"parameters"});
 }
 
 }  // namespace

@@ -19,6 +19,23 @@ const std::vector<std::string> kMethods = {
     R"({"name": "lora", "rank": 4, "alpha": 8, "targets": "all-linear"})",
     R"({"name": "lora", "rank": 4, "rslora": true, "targets": ["q_proj", "v_proj"], "rank_pattern": {"v_proj": 2}})",
     R"({"name": "lora", "rank": 2, "targets": ["embed_tokens", "q_proj"], "modules_to_save": ["lm_head"]})",
+    R"({"name": "lora", "rank": 4, "targets": ["q_proj", "v_proj"], "init": "pissa"})",
+    R"({"name": "dora", "rank": 4, "targets": ["q_proj", "down_proj"]})",
+    R"({"name": "adalora", "init_rank": 4, "target_rank": 2, "targets": ["q_proj", "v_proj"]})",
+    R"({"name": "prompt_tuning", "num_virtual_tokens": 5})",
+    R"({"name": "p_tuning", "num_virtual_tokens": 5, "encoder_hidden_size": 16})",
+    R"({"name": "prefix_tuning", "num_virtual_tokens": 5})",
+    R"({"name": "ia3"})",
+    R"({"name": "vera", "rank": 8})",
+    R"({"name": "oft", "block_size": 4, "targets": ["q_proj", "v_proj"]})",
+    R"({"name": "loha", "rank": 2, "targets": ["q_proj", "v_proj"]})",
+    R"({"name": "lokr", "rank": 2, "targets": ["q_proj", "v_proj"]})",
+    R"({"name": "ln_tuning"})",
+    R"({"name": "trainable_tokens", "token_ids": [3, 9]})",
+    R"({"name": "lora", "rank": 3, "init": "pissa", "rank_pattern": {"v_proj": 2}, "targets": ["q_proj", "v_proj"]})",
+    R"({"name": "lora", "rank": 3, "init": "olora", "rslora": true, "targets": "all-linear"})",
+    R"({"name": "lora", "rank": 2, "targets": ["q_proj"], "trainable_token_indices": [81, 3]})",
+    R"({"name": "dora", "rank": 4, "alpha": 8, "targets": ["embed_tokens", "q_proj", "down_proj"]})",
 };
 
 class PeftPeer : public testing::Test {
@@ -54,6 +71,7 @@ TEST_F(PeftPeer, LoadsWhatIsSavedAndSavesWhatIsLoaded) {
   std::vector<torch::Tensor> ours;
   for (size_t i = 0; i < kMethods.size(); ++i) {
     const fs::path folder = work_ / std::to_string(i);
+    fs::create_directories(folder);
     test::Toy toy(kMethods[i]);
     toy.perturb();
     toy.method().train(false);

@@ -17,9 +17,12 @@ for folder in sys.argv[2:]:
     # The base model's own tensors are not in an adapter: only what belongs to the adapter may not be missing.
     own = set(model.state_dict()) - {"base_model.model." + k for k in AutoModelForCausalLM.from_pretrained(sys.argv[1]).state_dict()}
     missing = [k for k in keys.missing_keys if k in own and "base_layer" not in k and "original_module" not in k]
+    # Prompts go into their embedding by another way: PEFT names them as unexpected and loads them.
+    prompts = {"prompt_embeddings"} if model.peft_config["default"].is_prompt_learning else set()
+    unexpected = [k for k in keys.unexpected_keys if k not in prompts]
     model.eval()
     with torch.no_grad():
         logits = model(input_ids=load_file(folder + "/input.safetensors")["input_ids"]).logits
     save_file({"logits": logits.contiguous()}, folder + "/output.safetensors")
     model.save_pretrained(folder + "/again")
-    print(json.dumps({"missing": missing, "unexpected": list(keys.unexpected_keys)}), flush=True)
+    print(json.dumps({"missing": missing, "unexpected": unexpected}), flush=True)

@@ -55,25 +55,25 @@ TEST_F(Attached, TwoMethodsOnOneModelKeepTheirOwnTensors) {
   EXPECT_EQ(second.filled().size(), 2u);
   EXPECT_EQ(all_trainable({&first, &second}).size(), 6u);
   EXPECT_EQ(all_trainable({&first, &first}).size(), 2u);
-  const auto clash = thrown<ConfigError>([&] { AttachedMethod(created("lora", R"({"targets":["q_proj"]})"), points); });
+  const auto clash = thrown<ConfigError>([&] { AttachedMethod(created("lora", R"({"targets":["q_proj"],"rank":2})"), points); });
   EXPECT_THAT(clash, HasSubstr("filled twice: by faulty and by lora"));
 }
 
 TEST_F(Attached, StateComesBackBitForBitAndIsStrict) {
   FakePoints points;
-  AttachedMethod method(created("lora", R"({"targets":["q_proj","v_proj"]})"), points);
+  AttachedMethod method(created("lora", R"({"targets":["q_proj","v_proj"],"rank":2})"), points);
   Tensors kept;
   for (const auto& [name, tensor] : method.state()) kept.emplace(name, tensor.clone());
   EXPECT_EQ(kept.size(), 8u);
   FakePoints others(/*seed=*/99);
-  AttachedMethod other(created("lora", R"({"targets":["q_proj","v_proj"]})"), others);
+  AttachedMethod other(created("lora", R"({"targets":["q_proj","v_proj"],"rank":2})"), others);
   EXPECT_FALSE(torch::equal(other.state().begin()->second, kept.begin()->second));
   other.load_state(kept);
   for (const auto& [name, tensor] : other.state()) EXPECT_TRUE(torch::equal(tensor, kept.at(name))) << name;
   kept.erase(kept.begin());
   kept.emplace("extra", torch::zeros(1));
   const auto message = thrown<ConfigError>([&] { other.load_state(kept); });
-  EXPECT_THAT(message, AllOf(HasSubstr("lora_A.weight' is missing, expected the shape [8, 4]"), HasSubstr("'extra' of shape [1] is not expected")));
+  EXPECT_THAT(message, AllOf(HasSubstr("lora_A.weight' is missing, expected the shape [2, 4]"), HasSubstr("'extra' of shape [1] is not expected")));
 }
 
 TEST_F(Attached, AdapterTensorsAreCheckedTogether) {
@@ -97,7 +97,7 @@ TEST_F(Attached, AdapterTensorsAreCheckedTogether) {
 
 TEST_F(Attached, TrainReachesEveryPatch) {
   FakePoints points;
-  AttachedMethod method(created("lora", R"({"targets":["q_proj"]})"), points);
+  AttachedMethod method(created("lora", R"({"targets":["q_proj"],"rank":2})"), points);
   method.train(false);
   EXPECT_FALSE(method.filled()[0].patch->is_training());
   method.train(true);

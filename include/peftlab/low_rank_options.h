@@ -1,0 +1,85 @@
+// The options that methods with low-rank updates share, and how PEFT writes them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "peftlab/method.h"
+#include "peftlab/peft.h"
+
+namespace peftlab {
+
+/// Throws ConfigError, naming the matrix and its size, for a rank that its update cannot have. An adapter that is read
+/// may hold more rows than are of use.
+void check_rank(const FrozenLinear& base, int64_t rank);
+
+/// Rank and scale of each module's update: scale = alpha / rank, or alpha / sqrt(rank) with `rslora`
+/// (Kalajdzievski, 2023, https://arxiv.org/abs/2312.03732).
+class LowRankSize {
+ public:
+  /// Reads rank, alpha, rslora, rank_pattern and alpha_pattern.
+  explicit LowRankSize(Options& options);
+
+  struct Of {
+    int64_t rank;
+    double scale;
+  };
+  /// The first pattern that matches the module counts.
+  Of of(const std::string& module) const;
+
+  /// Sets the fields of adapter_config.json. `doubled`: every update is written with twice its rank, at the same scale.
+  void write(Fields& config, bool doubled = false) const;
+  static std::vector<PeftName> fields();
+
+ private:
+  int64_t rank_;
+  double alpha_;
+  bool rslora_;
+  NumberPattern ranks_;
+  NumberPattern alphas_;
+};
+
+/// Which matrices, and whether the embedding table.
+class LowRankTargets {
+ public:
+  /// Reads targets, exclude, layers and, where `with_parameters`, target_parameters.
+  LowRankTargets(Options& options, bool with_parameters);
+
+  /// Matrices named as parameters ("q_proj.weight") are among the targets.
+  bool names_parameters() const { return !parameters_.empty(); }
+  /// The matrices, in the model's order, less those named in `left_out`. Without any name PEFT's default for the
+  /// architecture. Throws ConfigError as InjectionPoints::weights does, and for a regular expression that matches the
+  /// embedding table.
+  std::vector<const FrozenLinear*> matrices(const InjectionPoints& points,
+                                            const std::vector<std::string>& left_out) const;
+  /// Whether the embedding table is named.
+  bool names_table(const InjectionPoints& points) const;
+
+  /// Sets the fields of adapter_config.json; `filled` are the names of the modules that have an update.
+  void write(Fields& config, const std::vector<std::string>& filled) const;
+  static std::vector<PeftName> fields() { return {{"target_parameters", "target_parameters"}}; }
+
+ private:
+  std::vector<std::string> parameters_;
+  Targets targets_;
+};
+
+/// Options from a configuration of PEFT's type LORA with `use_dora` as `dora` says; nothing for another one. `more` are
+/// fields of the method's own. A configuration without targets means PEFT's default for the architecture. Throws
+/// ConfigError naming each field that changes the maths and is not known.
+std::optional<Fields> options_from_lora_config(const Fields& config, bool dora, const std::vector<PeftName>& more);
+
+/// The frozen weights of tables and heads, which PEFT saves beside their updates as "<module>.base_layer.weight".
+class SavedBases {
+ public:
+  void add(const std::string& module, const torch::Tensor& weight) { weights_.emplace(module, weight); }
+  /// Adds them to what is saved.
+  Tensors with(Tensors named) const;
+  /// Takes them out of what was read. Throws ConfigError for one that is not the model's.
+  Tensors without(Tensors saved) const;
+
+ private:
+  Tensors weights_;
+};
+
+}  // namespace peftlab

@@ -1,0 +1,60 @@
+// One point of a tiny model with its patch, and adapters that are written and read again.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "core/plugin/adapter_folder.h"
+#include "peftlab/low_rank.h"
+#include "tests/support/tolerance.h"
+#include "tests/support/toy.h"
+
+namespace peftlab::test {
+
+inline torch::Tensor logits(model::Decoder& decoder) {
+  const torch::NoGradGuard no_grad;
+  return decoder.logits(decoder.hidden(model::make_batch(sharing_sequences(2, 5), false)));
+}
+
+inline void expect_equal(const torch::Tensor& got, const torch::Tensor& expected, double allowed = 1e-11) {
+  EXPECT_LT(difference(got, expected), allowed * (1.0 + magnitude(expected)));
+}
+
+/// One point of a float64 toy.
+struct Patched {
+  Toy toy;
+  const FrozenLinear* base = nullptr;
+  std::shared_ptr<WeightPatch> patch;
+  torch::Tensor x;  // (5, in)
+
+  /// The first matrix that is filled.
+  explicit Patched(const std::string& options, const std::string& model = "models/llama")
+      : toy(options, torch::kFloat64, 1, model) {
+    for (const auto& point : toy.method().filled()) {
+      if (patch == nullptr) patch = std::dynamic_pointer_cast<WeightPatch>(point.patch);
+      for (const auto& slot : toy.decoder->weights().linears()) {
+        if (patch != nullptr && base == nullptr && slot.base.name() == point.name) base = &slot.base;
+      }
+    }
+    if (base != nullptr) x = torch::randn({5, base->in()}, torch::kFloat64);
+  }
+  torch::Tensor output() const { return patch->forward(*base, x); }
+  torch::Tensor tensor(const std::string& name) const { return patch->named_parameters()[name]; }
+};
+
+/// The adapter of a toy on the model again.
+struct Read {
+  model::Decoder decoder;
+  lab::MethodSet set;
+
+  Read(Toy& toy, const std::string& model)
+      : decoder(*model::open_weights(golden(model)), torch::kFloat64, torch::kCPU) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "peftlab-other-XXXXXX").string();
+    const std::filesystem::path folder = ::mkdtemp(pattern.data());
+    plugin::write_adapter(folder / "adapter", toy.method().adapter("base"));
+    set = lab::attach_adapter(decoder, folder / "adapter", nullptr);
+    std::filesystem::remove_all(folder);
+  }
+};
+
+}  // namespace peftlab::test
