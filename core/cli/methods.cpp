@@ -3,46 +3,25 @@
 #include <iostream>
 #include <map>
 
+#include "core/check/probe.h"
+#include "core/cli/columns.h"
 #include "core/cli/commands.h"
 #include "core/data/report_text.h"
-#include "core/lab/method_probe.h"
 #include "core/plugin/created.h"
 
 namespace peftlab::cli {
 namespace {
 
-constexpr int kWidth = 80, kNameColumn = 16, kFillsColumn = 20;
+constexpr int kNameColumn = 20, kDetailColumn = 6, kKeyColumn = 22, kFactColumn = 12;
 
 struct Options {
   std::string name;
   bool json = false;
 };
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
-/// `text` from `column` on, going on below itself.
-void print_column(const std::string& head, int column, const std::string& text) {
-  std::cout << data::left(head, column);
-  size_t used = 0;
-  const size_t room = static_cast<size_t>(kWidth - column);
-  std::istringstream words(text);
-  for (std::string word; words >> word;) {
-    if (used > 0 && used + 1 + word.size() > room) {
-      std::cout << "\n" << std::string(static_cast<size_t>(column), ' ');
-      used = 0;
-    }
-    std::cout << (used > 0 ? " " : "") << word;
-    used += word.size() + (used > 0 ? 1 : 0);
-  }
-  std::cout << "\n";
-}
-
 std::string shown_number(double value) {
-  return std::abs(value) < 1e15 && value == std::floor(value) ? std::to_string(static_cast<int64_t>(value)) : io::Json(value).dump();
+  return std::abs(value) < 1e15 && value == std::floor(value) ? std::to_string(static_cast<int64_t>(value))
+                                                              : io::Json(value).dump();
 }
 
 /// "1 to 65536", "above 0", "at least 0 and below 1"; "" where anything goes.
@@ -67,37 +46,48 @@ io::Json option_json(const io::Declared& option) {
 
 io::Json method_json(const plugin::MethodLibrary& library) {
   const auto& entry = *library.entry;
-  return {{"name", entry.name},
-          {"title", entry.title},
-          {"paper", entry.paper},
-          {"fills", lab::filled_by_default(library)},
-          {"starts_as_identity", entry.starts_as_identity},
-          {"reads_peft", entry.options_from_peft != nullptr},
-          {"path", library.path.string()},
-          {"sha256", library.sha256}};
+  const auto probe = check::probe_method(library);
+  io::Json json = {{"name", entry.name},
+                   {"title", entry.title},
+                   {"paper", entry.paper},
+                   {"fills", probe.fills},
+                   {"starts_as_identity", entry.starts_as_identity},
+                   {"mergeable", probe.mergeable},
+                   {"peft_type", probe.peft_type.empty() ? io::Json(nullptr) : io::Json(probe.peft_type)},
+                   {"reads_peft", probe.reads_peft},
+                   {"on_quantised_base", probe.on_quantised_base},
+                   {"tried_on", probe.model},
+                   {"path", library.path.string()},
+                   {"sha256", library.sha256}};
+  if (!probe.failure.empty()) json["not_tried"] = probe.failure;
+  return json;
 }
 
-std::string fills_of(const plugin::MethodLibrary& library) {
-  const auto kinds = lab::filled_by_default(library);
-  return kinds.empty() ? "by its options" : joined(kinds);
+std::string start_of(const MethodEntry& entry) {
+  return entry.starts_as_identity ? "equal to the base model" : "differs from the base model before the first step";
 }
 
-void print_table(const plugin::MethodList& list) {
-  std::map<std::string, std::vector<const plugin::MethodLibrary*>> by_folder;
-  for (const auto& library : list.found) by_folder[library.path.parent_path().string()].push_back(&library);
-  if (by_folder.empty()) std::cout << "no method was found\n";
-  for (const auto& [folder, libraries] : by_folder) {
-    std::cout << folder << "\n" << data::left("  name", kNameColumn) << data::left("fills", kFillsColumn) << "what it is\n";
-    for (const auto* library : libraries) {
-      // A long cell is kept whole and moves what follows it.
-      const std::string head = data::left("  " + std::string(library->entry->name), kNameColumn - 1) + " " +
-                               data::left(fills_of(*library), kFillsColumn - 1) + " ";
-      print_column(head, kNameColumn + kFillsColumn, library->entry->title);
-    }
-  }
-  if (list.refused.empty()) return;
+std::string peft_of(const check::Probe& probe) {
+  if (probe.peft_type.empty()) return "has no such method";
+  return probe.peft_type + (probe.reads_peft ? ", written and read" : ", written only");
+}
+
+/// What the list says of a method below title and paper.
+std::string traits_of(const plugin::MethodLibrary& library) {
+  const auto probe = check::probe_method(library);
+  if (!probe.failure.empty()) return "could not be tried: " + probe.failure;
+  std::vector<std::string> traits = {"fills " + joined(probe.fills)};
+  traits.push_back(library.entry->starts_as_identity ? "starts as the base model" : "starts elsewhere");
+  traits.push_back(probe.mergeable ? "merges" : "does not merge");
+  traits.push_back(probe.peft_type.empty() ? "not in PEFT" : "PEFT " + probe.peft_type);
+  traits.push_back(probe.on_quantised_base ? "quantised bases too" : "dense bases only");
+  return joined(traits);
+}
+
+void print_refused(const std::vector<plugin::RefusedLibrary>& list) {
+  if (list.empty()) return;
   std::cout << "refused:\n";
-  for (const auto& refused : list.refused) {
+  for (const auto& refused : list) {
     const std::string path = refused.path.string();
     std::string reason = refused.reason;
     if (reason.starts_with(path + ": ")) reason = reason.substr(path.size() + 2);
@@ -106,10 +96,25 @@ void print_table(const plugin::MethodList& list) {
   }
 }
 
+void print_list(const plugin::MethodList& list) {
+  std::map<std::string, std::vector<const plugin::MethodLibrary*>> by_folder;
+  for (const auto& library : list.found) by_folder[library.path.parent_path().string()].push_back(&library);
+  if (by_folder.empty()) std::cout << "no method was found\n";
+  for (const auto& [folder, libraries] : by_folder) {
+    std::cout << folder << "\n";
+    for (const auto* library : libraries) {
+      print_column("  " + std::string(library->entry->name) + " ", kNameColumn, library->entry->title);
+      print_column("", kDetailColumn, library->entry->paper);
+      print_column("", kDetailColumn, traits_of(*library));
+    }
+  }
+  print_refused(list.refused);
+}
+
 int show_all(const Options& o) {
   const auto list = plugin::list_methods();
   if (!o.json) {
-    print_table(list);
+    print_list(list);
     return kDone;
   }
   io::Json found = io::Json::array(), refused = io::Json::array();
@@ -120,10 +125,29 @@ int show_all(const Options& o) {
 }
 
 void print_option(const io::Declared& option) {
-  std::string value = option.required ? "required" : option.fallback.is_null() ? "not set" : "default " + option.fallback.dump();
+  std::string value = option.required             ? "required"
+                      : option.fallback.is_null() ? "not set"
+                                                  : "default " + option.fallback.dump();
   std::string allowed = option.choices.empty() ? range_of(option) : joined(option.choices);
-  print_column("  " + option.key, 22, option.type + ", " + value + (allowed.empty() ? "" : "; " + allowed));
-  print_column("", 22, option.about);
+  print_column("  " + option.key, kKeyColumn, option.type + ", " + value + (allowed.empty() ? "" : "; " + allowed));
+  print_column("", kKeyColumn, option.about);
+}
+
+void print_facts(const plugin::MethodLibrary& library) {
+  const auto& entry = *library.entry;
+  const auto probe = check::probe_method(library);
+  print_column(entry.name + std::string(": "), static_cast<int>(std::string(entry.name).size()) + 2, entry.title);
+  print_column("paper", kFactColumn, entry.paper);
+  print_column("start", kFactColumn, start_of(entry));
+  if (probe.failure.empty()) {
+    print_column("fills", kFactColumn, joined(probe.fills));
+    print_column("merging", kFactColumn, probe.mergeable ? "into the model's weights" : "not possible");
+    print_column("PEFT", kFactColumn, peft_of(probe));
+    print_column("bases", kFactColumn, probe.on_quantised_base ? "dense and quantised" : "dense");
+  } else {
+    print_column("not tried", kFactColumn, probe.failure);
+  }
+  print_column("found in", kFactColumn, library.path.string());
 }
 
 int show_one(const Options& o) {
@@ -136,12 +160,7 @@ int show_one(const Options& o) {
     std::cout << json.dump(2) << "\n";
     return kDone;
   }
-  const auto& entry = *library.entry;
-  print_column(entry.name + std::string(": "), static_cast<int>(std::string(entry.name).size()) + 2, entry.title);
-  print_column("paper", 12, entry.paper);
-  print_column("fills", 12, fills_of(library));
-  print_column("start", 12, entry.starts_as_identity ? "equal to the base model" : "differs from the base model before the first step");
-  print_column("found in", 12, library.path.string());
+  print_facts(library);
   std::cout << (options.empty() ? "it has no options\n" : "options\n");
   for (const auto& option : options) print_option(option);
   return kDone;
