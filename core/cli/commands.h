@@ -15,8 +15,11 @@ constexpr int kMistake = 2;       // the user can mend it
 constexpr int kInterrupted = 75;  // the same command goes on
 
 void add_run(CLI::App& app, Action& action);
+void add_table(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_methods(CLI::App& app, Action& action);
+void add_check(CLI::App& app, Action& action);
+void add_new_method(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_render(CLI::App& app, Action& action);
@@ -25,6 +28,7 @@ void add_generate(CLI::App& app, Action& action);
 void add_chat(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
 void add_merge(CLI::App& app, Action& action);
+void add_quantize(CLI::App& app, Action& action);
 void add_schema(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);
 

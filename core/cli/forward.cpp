@@ -6,6 +6,7 @@
 #include "core/lab/loaded_model.h"
 #include "core/lab/method_set.h"
 #include "core/lab/places.h"
+#include "core/model/labels.h"
 #include "core/plugin/tensor_file.h"
 
 namespace peftlab::cli {
@@ -85,7 +86,7 @@ void add_gradients(Tensors& out, model::Decoder& decoder, const lab::MethodSet* 
 
 void add_loss(Tensors& out, model::Decoder& decoder, const std::vector<model::Sequence>& rows, const lab::MethodSet* methods, bool grad) {
   torch::AutoGradMode graph(grad);
-  const auto batch = model::make_batch(rows, /*share_beginning=*/false);
+  const auto batch = model::labelled_batch(decoder, rows, /*share_beginning=*/false);
   if (batch.num_labels == 0) return;
   const auto losses = decoder.label_losses(batch);
   auto task = (losses * batch.label_counts.to(losses.device(), losses.scalar_type())).sum() / static_cast<double>(batch.num_labels);

@@ -1,4 +1,5 @@
 // `peftlab inspect`: what a model, a run or an adapter is.
+#include <cstdio>
 #include <iostream>
 #include <set>
 
@@ -57,7 +58,15 @@ void print_model(const lab::ModelInspection& m) {
   row("longest text") << grouped(m.spec.max_positions) << " tokens\n";
   row("parameters") << grouped(m.num_parameters) << "\n";
   row("stored as") << m.stored_type << ", " << grouped(m.file_bytes) << " bytes\n";
-  row("in memory") << grouped(2 * m.num_parameters) << " bytes as bf16, " << grouped(4 * m.num_parameters) << " as f32\n";
+  if (m.quantized) {
+    char bits[32];
+    std::snprintf(bits, sizeof bits, "%.3f", m.quantized->bits_per_parameter());
+    row("quantised") << grouped(m.quantized->count) << " matrices: " << model::about(*m.quantized) << "\n";
+    row("") << bits << " bits a parameter, " << grouped(m.quantized->bytes) << " bytes\n";
+  }
+  const int64_t whole = m.num_parameters - (m.quantized ? m.quantized->num_parameters : 0);
+  const int64_t packed = m.quantized ? m.quantized->bytes : 0;
+  row("in memory") << grouped(packed + 2 * whole) << " bytes as bf16, " << grouped(packed + 4 * whole) << " as f32\n";
   std::cout << "\nmatrices that a method can target (out x in)\n";
   print_groups(m.matrices);
   data::WrappedText text(std::cout, /*width=*/80, /*indent=*/2);

@@ -23,8 +23,9 @@ std::unique_ptr<data::ChatFormat> Loaded::format() const { return data::make_cha
 
 Loaded load(const std::string& name, const std::string& adapter, const std::string& dtype, const std::string& device_name) {
   std::string model = name, folder = adapter, type = dtype;
+  io::Json record = io::Json::object();
   if (fs::exists(fs::path(name) / "run.json")) {
-    const auto record = lab::read_record(name);
+    record = lab::read_record(name);
     model = record.at("model").at("name").get<std::string>();
     if (folder.empty()) folder = (fs::path(name) / "adapter").string();
     if (type == "auto") type = record.at("numbers").at("base_type").get<std::string>();
@@ -33,7 +34,7 @@ Loaded load(const std::string& name, const std::string& adapter, const std::stri
   const auto source = model::open_weights(path);
   const auto device = lab::choose_device(device_named(device_name));
   Loaded loaded{path, lab::load_tokenizer(path), nullptr, {}, model};
-  loaded.decoder = std::make_unique<model::Decoder>(*source, lab::choose_type(type, device), device);
+  loaded.decoder = std::make_unique<model::Decoder>(*source, lab::choose_type(type, device), device, lab::reading_of(record, *source));
   if (folder.empty()) return loaded;
   loaded.methods = lab::attach_adapter(*loaded.decoder, folder, &loaded.tokenizer);
   loaded.title += " with " + loaded.methods.methods.front()->name() + " (" + folder + ")";

@@ -26,17 +26,18 @@ struct Options {
 struct Inputs {
   fs::path model;
   fs::path adapter;
+  io::Json record = io::Json::object();  // of the run, if it is one
 };
 
 Inputs inputs_of(const Options& o) {
   if (!fs::exists(fs::path(o.from) / "run.json")) {
     if (o.adapter.empty()) throw ConfigError(o.from + ": not a run's folder; to merge an adapter into a model, give --adapter DIR");
-    return {lab::model_path(o.from), o.adapter};
+    return {lab::model_path(o.from), o.adapter, io::Json::object()};
   }
   const auto record = lab::read_record(o.from);
   const auto model = record.value("model", io::Json::object()).value("name", std::string());
   if (model.empty()) throw ConfigError(o.from + ": run.json does not say which model was tuned");
-  return {lab::model_path(model), o.adapter.empty() ? fs::path(o.from) / "adapter" : fs::path(o.adapter)};
+  return {lab::model_path(model), o.adapter.empty() ? fs::path(o.from) / "adapter" : fs::path(o.adapter), record};
 }
 
 std::optional<text::Tokenizer> tokenizer_of(const fs::path& model) {
@@ -84,14 +85,17 @@ int merge(const Options& o) {
   model::check_new_folder(o.folder);
   const auto inputs = inputs_of(o);
   const auto source = model::open_weights(inputs.model);
-  const auto type = model::export_type(o.dtype, *source);
   const auto tokenizer = tokenizer_of(inputs.model);
-  model::Decoder decoder(*source, torch::kFloat32, torch::kCPU);
+  model::Decoder decoder(*source, torch::kFloat32, torch::kCPU, lab::reading_of(inputs.record, *source));
+  const auto quantized = model::quantized_matrices(decoder.weights());
+  // Values of four bits are spread over 32, and what was trained is added to them: rounding that would undo a part of it.
+  const auto type = model::export_type(o.dtype == "auto" && quantized ? "f32" : o.dtype, *source);
   const auto methods = lab::attach_adapter(decoder, inputs.adapter, tokenizer ? &*tokenizer : nullptr);
   const auto merged = lab::merged_model(decoder, methods);
   model::write_hugging_face(o.folder, merged.spec, merged.tensors, type, inputs.model);
   const model::Decoder written(*model::open_weights(o.folder), torch::kFloat32, torch::kCPU);
   const auto prompts = prompts_for(tokenizer ? &*tokenizer : nullptr, decoder.spec().shape.vocab_size);
+  if (quantized) std::cout << "the base model's matrices are those of its quantised form (" << model::about(*quantized) << ")\n";
   report(o, merged, lab::check_merged(decoder, written, prompts), type);
   return kDone;
 }
@@ -104,7 +108,7 @@ void add_merge(CLI::App& app, Action& action) {
   verb->add_option("from", o->from, "a run's folder, or a model with --adapter")->required();
   verb->add_option("folder", o->folder, "the Hugging Face folder to make")->required();
   verb->add_option("--adapter", o->adapter, "adapter folder to fold into the model");
-  verb->add_option("--dtype", o->dtype, "type of the weights: auto (the model's; bf16 for a quantised one), bf16, f16, f32")
+  verb->add_option("--dtype", o->dtype, "type of the weights: auto (the model's; bf16 for GGUF's blocks, f32 for four bits), bf16, f16, f32")
       ->capture_default_str();
   set_example(*verb, "peftlab merge runs/roads_lora/seed0-1a2b3c4d roads-model");
   verb->callback([o, &action] { action = [o] { return merge(*o); }; });

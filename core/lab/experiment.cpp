@@ -34,6 +34,12 @@ Json name_or_null(const fs::path& path) {
 // nlohmann::json keeps its keys sorted.
 Json sorted(const Json& value) { return Json::parse(nlohmann::json::parse(value.dump()).dump()); }
 
+Json resolved_quantize(const std::optional<model::Quantization>& quantize) {
+  if (!quantize) return nullptr;
+  const auto& options = quantize->options;
+  return {{"type", options.type}, {"double_quantization", options.double_quantization}, {"block_size", options.block_size}};
+}
+
 Json resolved_methods(const std::vector<MethodChoice>& methods) {
   Json list = Json::array();
   for (const auto& method : methods) {
@@ -49,7 +55,7 @@ Json resolved_methods(const std::vector<MethodChoice>& methods) {
 Json Experiment::resolved() const {
   Json model_json = {{"name", model.path.empty() ? Json(model.name) : name_or_null(model.path)},
                      {"dtype", model.dtype},
-                     {"quantize", model.quantize.empty() ? Json() : Json(model.quantize)}};
+                     {"quantize", resolved_quantize(model.quantize)}};
   return sorted({{"about", about},
                  {"model", std::move(model_json)},
                  {"task", name_or_null(task)},

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/evaluate/settings.h"
 #include "core/io/json.h"
 #include "core/lab/layers.h"
+#include "core/model/quantization.h"
 #include "core/train/settings.h"
 
 namespace peftlab::lab {
@@ -19,7 +21,7 @@ struct ModelChoice {
   std::string name;            // of the model list, or as the experiment gave it
   std::filesystem::path path;  // Hugging Face folder or GGUF file, absolute; empty for a name of the model list
   std::string dtype = "auto";  // of the frozen weights: "auto", "bf16", "f32"
-  std::string quantize;        // "", "nf4", "fp4": how the frozen matrices are kept
+  std::optional<model::Quantization> quantize;  // how the layers' matrices are kept; nothing: as they are
 };
 
 struct MethodChoice {

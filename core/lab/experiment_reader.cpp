@@ -67,8 +67,7 @@ ModelChoice ExperimentReader::read_model() {
   if (!root_.has("model") || !layers_.document.value.at("model").is_object()) return model;
   model.name = reader.text("name", std::nullopt, kinds);
   model.dtype = reader.choice("dtype", "auto", {"auto", "bf16", "f32"}, "numbers the frozen weights are kept in");
-  model.quantize =
-      reader.choice("quantize", "", {"nf4", "fp4"}, "keep the frozen matrices in 4 bits; not if not given");
+  model.quantize = read_quantize(reader);
   const auto listed = listed_models(library_);
   if (!reader.has("name") || std::find(listed.begin(), listed.end(), model.name) != listed.end()) return model;
   model.path = resolve(model.name, "/model/name");
@@ -78,6 +77,22 @@ ModelChoice ExperimentReader::read_model() {
                    "there is no model '" + model.name + "', expected " + kinds + did_you_mean(model.name, listed));
   }
   return model;
+}
+
+std::optional<model::Quantization> ExperimentReader::read_quantize(io::ObjectReader& parent) {
+  io::ObjectReader reader = parent.object("quantize", "keep the layers' matrices in 4 bits; not if not given");
+  const model::Quantization standard;
+  model::Quantization read;
+  auto& options = read.options;
+  options.type = reader.choice("type", standard.options.type, {"nf4", "fp4"}, "the codes");
+  options.double_quantization =
+      reader.flag("double_quantization", standard.options.double_quantization, "keep the scales of blocks in 8 bits");
+  options.block_size = reader.integer("block_size", standard.options.block_size, "values that share a scale: a power of two",
+                                      {quant::kLeastBlock, quant::kLargestBlock});
+  if (!quant::is_block_size(options.block_size)) {
+    reader.mistake("block_size", "is " + std::to_string(options.block_size) + ", expected a power of two");
+  }
+  return parent.has("quantize") ? std::optional(read) : std::nullopt;
 }
 
 fs::path ExperimentReader::read_task() {

@@ -28,6 +28,7 @@ class ExperimentReader {
 
  private:
   ModelChoice read_model();
+  std::optional<model::Quantization> read_quantize(io::ObjectReader& parent);
   std::filesystem::path read_task();
   std::vector<MethodChoice> read_methods();
   void read_method(const io::Json& value, const io::Pointer& pointer, std::vector<MethodChoice>& methods);

@@ -9,7 +9,7 @@ namespace {
 
 // One of each object and list, so that a reader meets every key.
 constexpr const char* kEverything =
-    R"({"model": {}, "method": {}, "train": {"parameter_groups": [{}], "evaluate_every": {}, "save_every": {},
+    R"({"model": {"quantize": {}}, "method": {}, "train": {"parameter_groups": [{}], "evaluate_every": {}, "save_every": {},
   "best_metric": {}, "early_stopping": {}}, "evaluate": {"max_items": {}, "forgetting": {}}})";
 
 // Short forms that are written out before an experiment is read.
@@ -49,6 +49,7 @@ Json experiment_schema() {
   reader.read();
   Json properties = io::schema_of(reader.declared());
   for (const char* object : {"", "/properties/model", "/properties/train/anyOf/0"}) require_nothing(properties, object);
+  allow(properties, "/properties/model/properties/quantize", {{"enum", Json::array({"nf4", "fp4"})}});
   allow(properties, "/properties/model", {{"type", "string"}});
   allow(properties, "/properties/train/anyOf/0/properties/best_metric", {{"type", "string"}});
   allow(properties, "/properties/evaluate/anyOf/0/properties/max_items", {{"type", "integer"}, {"minimum", 1}});

@@ -62,11 +62,15 @@ ModelInspection inspect_model(const fs::path& path) {
   const auto source = model::open_weights(path);
   // On the meta device shapes are kept and values are not: one tensor at a time is in memory.
   const model::Weights weights(*source, torch::kBFloat16, torch::kMeta);
-  ModelInspection result{source->spec(), source->stored_type(), weight_bytes(path), 0, {}, {}};
-  for (const auto& slot : weights.linears()) add_to(result.matrices, slot.base.name(), {slot.base.out(), slot.base.in()});
+  ModelInspection result{source->spec(), source->stored_type(), weight_bytes(path), weights.num_parameters(), model::quantized_matrices(weights), {}, {}};
+  std::map<std::string, std::vector<int64_t>> shapes;  // of quantised matrices, which have no tensor of their own
+  for (const auto& slot : weights.linears()) {
+    add_to(result.matrices, slot.base.name(), {slot.base.out(), slot.base.in()});
+    shapes[slot.weight->base.name()] = {slot.base.out(), slot.base.in()};
+  }
   for (const auto& slot : weights.parameters()) {
-    add_to(result.parameters, slot.base.name(), slot.base.value().sizes().vec());
-    result.num_parameters += slot.base.value().numel();
+    const auto& value = slot.base.value();
+    add_to(result.parameters, slot.base.name(), value.defined() ? value.sizes().vec() : shapes.at(slot.base.name()));
   }
   return result;
 }
@@ -92,7 +96,7 @@ AdapterInspection inspect_adapter(const fs::path& folder) {
 
 io::Json to_json(const ModelInspection& m) {
   const ModelShape& s = m.spec.shape;
-  return {{"architecture", s.architecture},
+  io::Json json = {{"architecture", s.architecture},
           {"num_layers", s.num_layers},
           {"num_heads", s.num_heads},
           {"num_kv_heads", s.num_kv_heads},
@@ -107,6 +111,8 @@ io::Json to_json(const ModelInspection& m) {
           {"file_bytes", m.file_bytes},
           {"matrices", groups_json(m.matrices)},
           {"parameters", groups_json(m.parameters)}};
+  if (m.quantized) json["quantized"] = model::to_json(*m.quantized);
+  return json;
 }
 
 io::Json to_json(const AdapterInspection& a) {

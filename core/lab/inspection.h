@@ -3,10 +3,12 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/io/json.h"
+#include "core/model/quantization.h"
 #include "core/model/weight_source.h"
 #include "peftlab/method.h"
 
@@ -24,6 +26,7 @@ struct ModelInspection {
   std::string stored_type;
   int64_t file_bytes = 0;  // of the files that hold the weights
   int64_t num_parameters = 0;
+  std::optional<model::QuantizedMatrices> quantized;  // the matrices kept in four bits
   std::vector<TensorGroup> matrices;    // linear layers, in the model's order
   std::vector<TensorGroup> parameters;  // every tensor
 };

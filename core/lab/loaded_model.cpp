@@ -29,6 +29,12 @@ torch::ScalarType choose_type(const std::string& dtype, torch::Device device) {
   return fast ? torch::kBFloat16 : torch::kFloat32;
 }
 
+model::Reading reading_of(const io::Json& record, const model::WeightSource& source) {
+  if (source.is_quantized()) return {};
+  const auto quantized = record.value("model", io::Json::object()).value("quantized", io::Json(nullptr));
+  return {model::quantization_from_json(quantized, "run.json: /model/quantized"), /*lazily=*/false};
+}
+
 std::string type_name(torch::ScalarType type) {
   switch (type) {
     case torch::kBFloat16: return "bfloat16";

@@ -30,6 +30,10 @@ torch::Device choose_device(Device wanted);
 /// (avx512_bf16, or CUDA) and float32 elsewhere. `dtype`: "auto", "bf16", "f32", "f64" or the long names.
 torch::ScalarType choose_type(const std::string& dtype, torch::Device device);
 
+/// How to read the matrices of a run's base model again, as the run kept them: `record` is its run.json. Throws ConfigError for a
+/// record whose matrices differ from one another.
+model::Reading reading_of(const io::Json& record, const model::WeightSource& source);
+
 /// "bfloat16".
 std::string type_name(torch::ScalarType type);
 

@@ -35,6 +35,7 @@ void write_out(Json& value, const Pointer& pointer, bool (Json::*is_short)() con
 
 Json written_out(Json value) {
   write_out(value, "/model", &Json::is_string, {"name"});
+  write_out(value, "/model/quantize", &Json::is_string, {"type"});
   write_out(value, "/method", &Json::is_string, {"name"});
   write_out(value, "/train/best_metric", &Json::is_string, {"name"});
   write_out(value, "/evaluate/max_items", &Json::is_number, {"dev", "test"});

@@ -12,14 +12,6 @@ plugin::DecoderPoints::Encode encoder(const text::Tokenizer* tokenizer) {
   return [tokenizer](const std::string& text) { return tokenizer->encode(text, /*add_special_tokens=*/true); };
 }
 
-/// Trainable tensors that belong to no single layer, for recomputed layers.
-void note_shared_parameters(model::Decoder& decoder, const MethodSet& set) {
-  decoder.shared_parameters.clear();
-  for (const auto& method : set.methods) {
-    for (const auto& tensor : method->method().parameters()) decoder.shared_parameters.push_back(tensor);
-  }
-}
-
 }  // namespace
 
 std::vector<plugin::CreatedMethod> create_methods(Experiment& experiment) {
@@ -49,6 +41,13 @@ int64_t MethodSet::num_trainable() const {
   int64_t count = 0;
   for (const auto& method : methods) count += method->num_trainable();
   return count;
+}
+
+void note_shared_parameters(model::Decoder& decoder, const MethodSet& set) {
+  decoder.shared_parameters.clear();
+  for (const auto& method : set.methods) {
+    for (const auto& tensor : method->method().parameters()) decoder.shared_parameters.push_back(tensor);
+  }
 }
 
 MethodSet attach_methods(model::Decoder& decoder, std::vector<plugin::CreatedMethod> created, uint64_t seed,

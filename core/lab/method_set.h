@@ -9,7 +9,6 @@
 #include "core/plugin/attached.h"
 #include "core/plugin/decoder_points.h"
 #include "core/text/tokenizer.h"
-#include "core/text/tokenizer.h"
 
 namespace peftlab::lab {
 
@@ -25,6 +24,9 @@ struct MethodSet {
   std::vector<plugin::AttachedMethod*> pointers() const;
   int64_t num_trainable() const;
 };
+
+/// Tells the decoder of the trained tensors that belong to no single layer, so that a recomputed layer finds them.
+void note_shared_parameters(model::Decoder& decoder, const MethodSet& set);
 
 /// Attaches freshly made methods under the run's seed.
 MethodSet attach_methods(model::Decoder& decoder, std::vector<plugin::CreatedMethod> created, uint64_t seed,

@@ -96,8 +96,9 @@ class Runner {
   void load_model() {
     display_.phase("loads the model", 0);
     reset_peak_memory();
-    decoder_ = std::make_unique<model::Decoder>(*files_->source, type_, device_);
+    decoder_ = std::make_unique<model::Decoder>(*files_->source, type_, device_, model::Reading{experiment_.model.quantize, /*lazily=*/true});
     methods_ = attach_methods(*decoder_, std::move(created_), static_cast<uint64_t>(experiment_.seed), tokenizer_.get());
+    decoder_->weights().load_rest();
     if (!experiment_.adapter.empty()) load_start();
     record_methods(record_, methods_, *decoder_);
     results_["setup_seconds"] = seconds_since(started_);
@@ -141,6 +142,7 @@ class Runner {
     const auto outcome = train::train(job, observer);
     results_["peak_memory_bytes"]["training"] = peak_memory_bytes();
     record_training(results_, outcome);
+    record_reports(results_, methods_);
     if (outcome.ending == train::Ending::interrupted) throw Interrupted{};
     observer.end();
     if (job.settings.keep_best && outcome.progress.best_step > 0) load_best(job, outcome);

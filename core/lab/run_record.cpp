@@ -7,6 +7,7 @@
 #include "core/lab/machine.h"
 #include "core/lab/run.h"
 #include "core/lab/version.h"
+#include "core/plugin/json_value.h"
 
 namespace peftlab::lab {
 namespace {
@@ -81,16 +82,19 @@ io::Json begin_record(const RunInputs& in) {
 std::string base_key(const io::Json& record) {
   io::Json hashes = record.at("hashes");
   for (const char* other : {"experiment", "adapter", "forgetting"}) hashes.erase(other);
-  const io::Json key = {{"hashes", hashes}, {"numbers", record.at("numbers")}, {"threads", record.at("machine").at("threads")},
+  io::Json key = {{"hashes", hashes}, {"numbers", record.at("numbers")}, {"threads", record.at("machine").at("threads")},
                         {"evaluate", record.at("experiment").at("evaluate")}, {"result_version", kResultVersion}};
+  const auto quantized = record.at("model").value("quantized", io::Json(nullptr));
+  if (!quantized.is_null()) key["quantized"] = quantized;
   return io::sha256_hex(key.dump());
 }
 
 void record_methods(io::Json& record, const MethodSet& methods, const model::Decoder& decoder) {
-  int64_t base = 0;
-  for (const auto& slot : decoder.weights().parameters()) base += slot.base.value().numel();
+  const int64_t base = decoder.weights().num_parameters();
   record["model"]["num_parameters"] = base;
   record["model"]["frozen_bytes"] = decoder.weights().bytes();
+  const auto quantized = model::quantized_matrices(decoder.weights());
+  record["model"]["quantized"] = quantized ? model::to_json(*quantized) : io::Json(nullptr);
   record["num_trainable"] = methods.num_trainable();
   record["trainable_share"] = static_cast<double>(methods.num_trainable()) / static_cast<double>(base);
   for (size_t i = 0; i < methods.methods.size(); ++i) {
@@ -113,6 +117,23 @@ void record_training(io::Json& results, const train::Outcome& outcome) {
                          {"num_loss_jumps", p.num_jumps},
                          {"shared_beginning", outcome.shared_beginning},
                          {"final_loss", p.recent_losses.empty() ? io::Json(nullptr) : io::Json(p.recent_losses.back())}};
+}
+
+void record_reports(io::Json& results, const MethodSet& methods) {
+  io::Json all = io::Json::array();
+  for (const auto& attached : methods.methods) {
+    const Report report = attached->method().report();
+    if (report.tables.empty() && report.series.empty()) continue;
+    io::Json entry = {{"method", attached->name()}, {"tables", io::Json::array()}, {"series", io::Json::array()}};
+    for (const auto& table : report.tables) {
+      io::Json rows = io::Json::array();
+      for (const auto& row : table.rows) rows.push_back(plugin::to_json(Value(row)));
+      entry["tables"].push_back({{"title", table.title}, {"columns", table.columns}, {"rows", rows}});
+    }
+    for (const auto& series : report.series) entry["series"].push_back({{"title", series.title}, {"values", series.values}});
+    all.push_back(entry);
+  }
+  if (!all.empty()) results["reports"] = all;
 }
 
 void record_assessment(io::Json& results, const std::string& which, const Assessment& assessment) {

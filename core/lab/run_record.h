@@ -29,12 +29,14 @@ struct RunInputs {
 /// seed, the contents of model, data, template, tokenizer, texts and starting adapter, and the result version.
 io::Json begin_record(const RunInputs& inputs);
 
-/// The key under which the base model's answers are kept: all that decides them.
+/// The key under which the base model's answers are kept: all that decides them. REQUIRES: record_methods() was called.
 std::string base_key(const io::Json& record);
 
-/// Trained tensors, their share of the model, and what fills which points.
+/// Trained tensors, their share of the model, what fills which points, and how the frozen tensors are kept.
 void record_methods(io::Json& record, const MethodSet& methods, const model::Decoder& decoder);
 void record_training(io::Json& results, const train::Outcome& outcome);
+/// What the methods say of themselves: their tables and series as they are.
+void record_reports(io::Json& results, const MethodSet& methods);
 /// `which`: "base" or "tuned".
 void record_assessment(io::Json& results, const std::string& which, const Assessment& assessment);
 /// The first five wrong outputs of the last split evaluated.

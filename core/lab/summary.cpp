@@ -63,8 +63,22 @@ void forgetting(std::ostream& out, const io::Json& results) {
   }
 }
 
+/// How the base model is kept in memory.
+void base_model(std::ostream& out, const io::Json& model) {
+  if (!model.contains("frozen_bytes")) return;
+  line(out, "base model", mebibytes(model.at("frozen_bytes")));
+  const auto quantized = model.value("quantized", io::Json(nullptr));
+  if (!quantized.is_object()) return;
+  line(out, "  its matrices", quantized.at("type").get<std::string>() + ", " + mebibytes(quantized.at("bytes")) +
+                                  format(", %.3f bits a parameter", quantized.at("bits_per_parameter")));
+  if (quantized.contains("relative_error")) {
+    line(out, "  quantisation error", format("%.4f standard deviations of a matrix", quantized.at("relative_error")));
+  }
+}
+
 void cost(std::ostream& out, const io::Json& record, const io::Json& results) {
   out << "\nCost\n";
+  base_model(out, record.value("model", io::Json::object()));
   if (record.contains("num_trainable")) {
     line(out, "trainable parameters", grouped(record.at("num_trainable")) + ", " + format("%.3f %%", 100.0 * record.at("trainable_share").get<double>()) +
                                           " of the model");
