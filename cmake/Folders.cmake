@@ -34,10 +34,12 @@ function(peftlab_folder name)
   set_property(GLOBAL APPEND PROPERTY PEFTLAB_LIBRARIES ${ARG_LIBRARIES})
 endfunction()
 
-# libtorch's headers take most of a compilation: the folders that need them share one precompiled header.
+# libtorch's headers take most of a compilation: the folders that need them share one precompiled header. It holds what most
+# files use and no more: with all of libtorch in it an empty file takes 10 s, with these 2.5 s.
 function(peftlab_precompile target)
   if(target STREQUAL core_kernels)
-    target_precompile_headers(${target} PRIVATE <torch/all.h>)
+    target_precompile_headers(${target} PRIVATE
+      <torch/types.h> <torch/utils.h> <torch/nn/module.h> <torch/csrc/autograd/custom_function.h> <ATen/Parallel.h>)
   else()
     target_precompile_headers(${target} REUSE_FROM core_kernels)
   endif()

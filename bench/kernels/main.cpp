@@ -1,6 +1,7 @@
 #include <benchmark/benchmark.h>
 #include <malloc.h>
-#include <torch/all.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <climits>
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <benchmark/benchmark.h>
-#include <torch/all.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <functional>
 #include <vector>

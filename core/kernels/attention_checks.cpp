@@ -1,6 +1,7 @@
 #include "core/kernels/attention_checks.h"
 
-#include <torch/all.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 

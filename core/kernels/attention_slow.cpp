@@ -1,4 +1,5 @@
-#include <torch/all.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <limits>
 

@@ -1,6 +1,7 @@
 #include "core/kernels/constant_guard.h"
 
-#include <torch/all.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "peftlab/ops.h"
 

@@ -2,7 +2,9 @@
 
 #include "core/kernels/absent.h"
 
-#include <torch/all.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 

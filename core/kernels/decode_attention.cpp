@@ -1,6 +1,7 @@
 #include "core/kernels/decode_attention.h"
 
-#include <torch/all.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <limits>

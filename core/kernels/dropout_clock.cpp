@@ -1,5 +1,6 @@
 #include "core/kernels/dropout_clock.h"
 
+#include <atomic>
 #include <mutex>
 
 #include "core/kernels/mixing.h"
@@ -19,6 +20,8 @@ Clock& clock() {
   return it;
 }
 
+std::atomic<int> num_off{0};
+
 }  // namespace
 
 void set_dropout_clock(uint64_t seed, int64_t step, int64_t micro_batch) {
@@ -36,5 +39,11 @@ uint64_t num_dropout_draws() {
   const std::lock_guard lock(clock().mutex);
   return clock().num_draws;
 }
+
+DropoutOff::DropoutOff() { ++num_off; }
+
+DropoutOff::~DropoutOff() { --num_off; }
+
+bool dropout_is_off() { return num_off > 0; }
 
 }  // namespace peftlab::kernels

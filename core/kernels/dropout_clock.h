@@ -15,4 +15,15 @@ uint64_t dropout_key(uint64_t salt);
 /// How many masks were drawn in this process: tells whether a forward pass used dropout.
 uint64_t num_dropout_draws();
 
+/// While one lives, `peftlab::dropout` returns what it is given: what training does beside it can then be compared.
+class DropoutOff {
+ public:
+  DropoutOff();
+  ~DropoutOff();
+  DropoutOff(const DropoutOff&) = delete;
+  DropoutOff& operator=(const DropoutOff&) = delete;
+};
+
+bool dropout_is_off();
+
 }  // namespace peftlab::kernels

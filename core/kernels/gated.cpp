@@ -1,6 +1,8 @@
 #include "core/kernels/gated.h"
 
-#include <torch/all.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "core/kernels/loops/gated_loops.h"
 #include "core/kernels/parallel.h"

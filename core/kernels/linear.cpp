@@ -1,6 +1,7 @@
 #include "core/kernels/linear.h"
 
-#include <torch/all.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 namespace peftlab::kernels {
 

@@ -1,6 +1,8 @@
 #include "peftlab/low_rank.h"
 
-#include <torch/all.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "core/kernels/absent.h"
 #include "core/kernels/low_rank_checks.h"

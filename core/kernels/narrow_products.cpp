@@ -1,6 +1,7 @@
 #include "core/kernels/narrow_products.h"
 
-#include <torch/all.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 namespace peftlab::kernels {
 

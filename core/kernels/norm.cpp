@@ -1,6 +1,8 @@
 #include "core/kernels/norm.h"
 
-#include <torch/all.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "core/kernels/loops/norm_loops.h"
 #include "core/kernels/parallel.h"

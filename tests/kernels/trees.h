@@ -1,7 +1,8 @@
 // Trees of segments for the tests of attention.
 #pragma once
 
-#include <torch/all.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <string>
 #include <vector>

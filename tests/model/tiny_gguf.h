@@ -1,7 +1,8 @@
 // A llama of two layers with a tokenizer of its own, as a GGUF file.
 #pragma once
 
-#include <torch/all.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <filesystem>
 #include <string>
