@@ -1,5 +1,6 @@
 #include "core/model/hugging_face_source.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/io/sha256.h"
@@ -32,16 +33,34 @@ torch::Tensor to_tensor(const io::TensorView& view, const std::string& where) {
 }
 
 HuggingFaceSource::HuggingFaceSource(const std::filesystem::path& folder)
-    : folder_(folder), spec_(spec_from_hugging_face(io::read_json(folder / "config.json"))), tensors_(folder) {}
+    : folder_(folder), spec_(spec_from_hugging_face(io::read_json(folder / "config.json"))), tensors_(folder) {
+  const auto names = tensors_.names();
+  const auto begins = [&](const std::string& name) { return name.starts_with(spec_.names.base + "."); };
+  without_head_ = std::none_of(names.begin(), names.end(), begins);
+}
 
-bool HuggingFaceSource::has(const std::string& name) const { return tensors_.find(name) != nullptr; }
+std::string HuggingFaceSource::in_file(const std::string& name) const {
+  const std::string first = spec_.names.base + ".";
+  return without_head_ && name.starts_with(first) ? name.substr(first.size()) : name;
+}
+
+bool HuggingFaceSource::has(const std::string& name) const { return tensors_.find(in_file(name)) != nullptr; }
+
+std::vector<std::string> HuggingFaceSource::names() const {
+  auto names = tensors_.names();
+  if (!without_head_) return names;
+  for (auto& name : names) {
+    if (!name.starts_with(spec_.names.head + ".")) name = spec_.names.base + "." + name;
+  }
+  return names;
+}
 
 torch::Tensor HuggingFaceSource::read(const std::string& name, torch::ScalarType type) const {
-  return to_tensor(tensors_.at(name), folder_.string()).to(type);
+  return to_tensor(tensors_.at(in_file(name)), folder_.string()).to(type);
 }
 
 std::string HuggingFaceSource::stored_type() const {
-  const auto* table = tensors_.find(spec_.names.embedding + ".weight");
+  const auto* table = tensors_.find(in_file(spec_.names.embedding + ".weight"));
   return table != nullptr ? io::dtype_name(table->dtype) : "?";
 }
 

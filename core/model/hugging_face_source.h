@@ -12,15 +12,19 @@ class HuggingFaceSource final : public WeightSource {
   const DecoderSpec& spec() const override { return spec_; }
   bool has(const std::string& name) const override;
   torch::Tensor read(const std::string& name, torch::ScalarType type) const override;
-  std::vector<std::string> names() const override { return tensors_.names(); }
+  std::vector<std::string> names() const override;
   std::string stored_type() const override;
   std::string hash() const override;
   const std::filesystem::path& path() const override { return folder_; }
 
  private:
+  /// The name in the file of a tensor of the model.
+  std::string in_file(const std::string& name) const;
+
   std::filesystem::path folder_;
   DecoderSpec spec_;
   io::SafetensorsSet tensors_;
+  bool without_head_;  // saved as the model without its head: names lack their first part
 };
 
 /// A copy of the bytes as a tensor on the CPU. Throws ConfigError "<where>: ..." for a type libtorch has no name for here.

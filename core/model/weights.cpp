@@ -1,5 +1,6 @@
 #include "core/model/weights.h"
 
+#include <algorithm>
 #include <set>
 #include <sstream>
 
@@ -32,13 +33,22 @@ struct Weights::Loader {
   }
 
   LinearSlot* linear(const std::string& module, int64_t layer, int64_t out, int64_t in, bool bias) {
-    ParameterSlot* weight = parameter(module + ".weight", layer, {out, in});
+    const bool turned = layer >= 0 && source.spec().fan_in_fan_out;
+    ParameterSlot* weight = parameter(module + ".weight", layer, turned ? std::vector{in, out} : std::vector{out, in});
     ParameterSlot* shift = bias ? parameter(module + ".bias", layer, {out}) : nullptr;
     if (!mistakes.empty()) return nullptr;
-    auto storage = std::make_shared<DenseStorage>(weight->base.value());
-    FrozenLinear base(module, layer, storage, bias ? shift->base.value() : torch::Tensor());
+    // The parameter of a turned matrix is a view of what the products are made with.
+    const auto kept = turned ? weight->base.value().t().contiguous() : weight->base.value();
+    if (turned) weight->base = FrozenParameter(weight->base.name(), layer, kept.t());
+    FrozenLinear base(module, layer, std::make_shared<DenseStorage>(kept), bias ? shift->base.value() : torch::Tensor(), turned);
     weights.linears_.push_back({base, nullptr, weight, shift, &weights.patched});
     return &weights.linears_.back();
+  }
+
+  /// The norm of a layer, or none where the architecture gives it no name.
+  NormSlot optional_norm(const std::string& module, int64_t layer) {
+    if (module.empty()) return {};
+    return norm(source.spec().layer_name(layer, module), layer, source.spec().shape.width);
   }
 
   NormSlot norm(const std::string& module, int64_t layer, int64_t width) {
@@ -73,21 +83,30 @@ struct Weights::Loader {
     }
     layer.attention_output = linear(spec.layer_name(i, n.attention_output), i, s.width, s.num_heads * s.head_width,
                                     spec.attention_output_bias);
+    layer.attention_post_norm = optional_norm(n.attention_post_norm, i);
     layer.mlp_norm = norm(spec.layer_name(i, n.mlp_norm), i, s.width);
     const int64_t parts = spec.mlp.gated && n.mlp_input.size() == 1 ? 2 : 1;
     for (const auto& module : n.mlp_input) {
       layer.mlp_input.push_back(linear(spec.layer_name(i, module), i, parts * s.mlp_width, s.width, spec.mlp_bias));
     }
     layer.mlp_output = linear(spec.layer_name(i, n.mlp_output), i, s.width, s.mlp_width, spec.mlp_bias);
+    layer.mlp_post_norm = optional_norm(n.mlp_post_norm, i);
     return layer;
   }
 
-  /// Tensors that nothing asked for. A tied head may be there again; old files carry the rotary frequencies.
+  /// A tied head may be there again; old files carry the rotary frequencies and masks.
+  bool harmless(const std::string& name) const {
+    const DecoderSpec& spec = source.spec();
+    const auto& ends = spec.names.ignored;
+    return name.ends_with("rotary_emb.inv_freq") || (spec.shape.tied_head && name == spec.names.head + ".weight") ||
+           std::any_of(ends.begin(), ends.end(), [&](const std::string& end) { return name.ends_with(end); });
+  }
+
+  /// Tensors that nothing asked for.
   void refuse_unexpected() {
     const DecoderSpec& spec = source.spec();
     for (const auto& name : source.names()) {
-      const bool harmless = name.ends_with("rotary_emb.inv_freq") || (spec.shape.tied_head && name == spec.names.head + ".weight");
-      if (!seen.contains(name) && !harmless) {
+      if (!seen.contains(name) && !harmless(name)) {
         mistakes.add(source.path().string(), "", "tensor " + name + " is not part of architecture " + spec.shape.architecture);
       }
     }
@@ -99,6 +118,9 @@ Weights::Weights(const WeightSource& source, torch::ScalarType type, torch::Devi
   const DecoderSpec& spec = source.spec();
   Loader loader{*this, source, type, device, {}, {}};
   embedding = loader.parameter(spec.names.embedding + ".weight", -1, {spec.shape.vocab_size, spec.shape.width});
+  if (!spec.names.positions.empty()) {
+    positions = loader.parameter(spec.names.positions + ".weight", -1, {spec.max_positions, spec.shape.width});
+  }
   for (int64_t i = 0; i < spec.shape.num_layers; ++i) layers.push_back(loader.layer(i));
   final_norm = loader.norm(spec.names.final_norm, -1, spec.shape.width);
   if (!spec.shape.tied_head) head = loader.linear(spec.names.head, -1, spec.shape.vocab_size, spec.shape.width, /*bias=*/false);

@@ -34,14 +34,6 @@ double NumberPattern::at(const std::string& module, double fallback) const {
   return fallback;
 }
 
-std::string table_module(const InjectionPoints& points) {
-  const auto table = points.embedding_table();
-  Targets all;
-  all.regex = ".*";
-  for (const auto* parameter : points.parameters(all)) {
-    if (parameter->value().is_same(table)) return parameter->name().substr(0, parameter->name().rfind('.'));
-  }
-  TORCH_CHECK(false, "table_module: the embedding table is not among the model's parameters");
-}
+std::string table_module(const InjectionPoints& points) { return points.shape().embedding; }
 
 }  // namespace peftlab
