@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "core/io/files.h"
+#include "core/io/safetensors.h"
 #include "core/model/decoder.h"
 #include "core/text/tokenizer.h"
 #include "tests/model/tiny_gguf.h"
@@ -55,12 +56,12 @@ TEST_P(ExportGolden, SameTensorsAndLogits) {
   export_model(from, to, "auto");
   const auto before = open_weights(from), after = open_weights(to);
   EXPECT_EQ(after->stored_type(), before->stored_type());
-  int compared = 0;
+  size_t compared = 0;
   for (const auto& name : after->names()) {
     EXPECT_TRUE(torch::equal(after->read(name, torch::kFloat32), before->read(name, torch::kFloat32))) << name;
     ++compared;
   }
-  EXPECT_GE(compared, 20);
+  EXPECT_EQ(compared, before->names().size());
   EXPECT_TRUE(torch::equal(logits_of(to, {1, 5, 9, 70, 3, 4}), logits_of(from, {1, 5, 9, 70, 3, 4})));
 }
 
@@ -209,7 +210,7 @@ TEST(Export, TransformersComputesTheSameFromEveryArchitecture) {
   std::string folders;
   for (const auto& model : models) {
     export_model(test::golden("models/" + model), scratch / model, "f32");
-    folders += " " + (scratch / model).string();
+    folders.append(" ").append((scratch / model).string());
   }
   const std::string command = std::string(python) + " " + (scratch / "peer.py").string() + " " + (scratch / "out.json").string() + folders +
                               " > " + (scratch / "log").string() + " 2>&1";

@@ -102,6 +102,9 @@ TEST(Spec, LongRopeTakesItsFactorsAndTheLengthOutside) {
   rope["rope_type"] = "su";
   EXPECT_EQ(changed("phi3_longrope", {{"rope_parameters", rope}}).rotary.scaling.magnitude, 1.5);
   EXPECT_TRUE(changed("phi3", {}).rotary.long_frequencies.empty());
+  EXPECT_EQ(changed("llama", {{"rope_parameters", nullptr}, {"rope_scaling", nullptr}, {"rope_theta", 500.0}})
+                .rotary.scaling.theta,
+            500.0);
   EXPECT_EQ(changed("phi3", {{"partial_rotary_factor", 0.5}, {"rope_parameters", "absent"}}).rotary.width, 4);
 }
 

@@ -123,7 +123,7 @@ RotarySpec ConfigReader::rotary(const DecoderSpec& spec, std::vector<std::string
   const double theta = keys.number("rope_theta", 10000.0, "base of the rotary frequencies", {0, 1e12, true});
   const double outside =
       keys.number("partial_rotary_factor", fraction.value_or(1.0), "part of each head that is rotated", {0, 1, true});
-  io::ObjectReader rope(document_, v5 ? "/rope_parameters" : "/rope_scaling", mistakes);
+  auto rope = keys.object(v5 ? "rope_parameters" : "rope_scaling", "rotation");
   const double part = rope.number("partial_rotary_factor", outside, "part of each head that is rotated", {0, 1, true});
   if (!fraction && part != 1.0)
     keys.mistake("partial_rotary_factor", "expected 1: the architecture rotates whole heads");
