@@ -96,6 +96,15 @@ TEST(Export, AModelSavedWithoutItsHeadIsReadUnderItsFullNames) {
               HasSubstr("tensor transformer.h.0.attn.other is not part of architecture gpt2"));
 }
 
+TEST(Export, GgufFilesOfOtherArchitecturesAreRefusedByName) {
+  const Scratch scratch;
+  auto metadata = test::tiny_metadata();
+  metadata.front().second = std::string("gpt2");
+  test::write_tiny_gguf(scratch / "tiny.gguf", metadata, /*vocabulary=*/12);
+  EXPECT_THAT(message_of([&] { open_weights(scratch / "tiny.gguf"); }),
+              HasSubstr("general.architecture is 'gpt2', expected llama, qwen2 or qwen3"));
+}
+
 TEST(Export, RefusesWhatTheConfigurationCannotSay) {
   const Scratch scratch;
   const auto source = open_weights(test::golden("models/gpt2"));
