@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
+
 #include "core/evaluate/generate.h"
 #include "core/plugin/decoder_points.h"
 #include "tests/support/golden.h"
@@ -187,21 +189,39 @@ TEST(Gpt2, ATextLongerThanItsPositionsIsRefusedBeforeAnythingRuns) {
   EXPECT_EQ(logits_of(*decoder, some_ids(128)).size(0), 128);
 }
 
-TEST(Gpt2, ASequenceThatEndedAtTheLastPositionDoesNotStopTheOthers) {
+TEST(Gpt2, ASequenceThatEndedAtTheLastPositionsLeavesBeforeItRunsOutOfThem) {
   const auto decoder = load("gpt2");
   evaluate::GenerateOptions options;
   options.max_new_tokens = 6;
-  options.batch_size = 8;
-  std::vector<std::vector<int64_t>> prompts = {some_ids(123)};
-  for (int64_t i = 0; i < 7; ++i) prompts.push_back(some_ids(5 + i, 11 * i));
-  const auto free = evaluate::generate(*decoder, nullptr, prompts, options);
-  options.end_ids = {free[0].ids[1]};
-  options.max_new_tokens = 5;
-  const auto answers = evaluate::generate(*decoder, nullptr, prompts, options);
-  EXPECT_TRUE(answers[0].ended);
-  for (size_t i = 1; i < prompts.size(); ++i) {
-    for (size_t k = 0; k < answers[i].ids.size(); ++k) EXPECT_EQ(answers[i].ids[k], free[i].ids[k]) << i;
+  options.batch_size = 5;
+  options.sampling.repetition_penalty = 5.0;  // so that the tokens of an answer differ
+  const auto answer = [&](const std::vector<int64_t>& prompt) {
+    return evaluate::generate(*decoder, nullptr, {prompt}, options).front().ids;
+  };
+  const auto holds = [](const std::vector<int64_t>& ids, int64_t id) {
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+  };
+  // One that needs the last position and ends at its third token; four that end at their second; four that take the
+  // places of these and go on when the first, still computed with them, has no position left.
+  const auto longest = some_ids(123), last = answer(longest);
+  for (int64_t first = 0; first < 100; ++first) {
+    const auto early = some_ids(9, first), ended = answer(early);
+    const auto late = some_ids(4, first + 31), free = answer(late);
+    options.end_ids = {last[2], ended[1]};
+    const bool fits = last[0] != last[2] && last[1] != last[2] && last[0] != ended[1] && last[1] != ended[1] &&
+                      ended[0] != ended[1] && ended[0] != last[2] && !holds(free, last[2]) && !holds(free, ended[1]);
+    if (fits) {
+      const auto answers =
+          evaluate::generate(*decoder, nullptr, {longest, early, early, early, early, late, late, late, late}, options);
+      EXPECT_TRUE(answers[0].ended);
+      EXPECT_EQ(answers[0].ids.size(), 3U);
+      EXPECT_EQ(answers[4].ids.size(), 2U);
+      for (size_t i = 5; i < answers.size(); ++i) EXPECT_EQ(answers[i].ids, free);
+      return;
+    }
+    options.end_ids.clear();
   }
+  FAIL() << "no prompts end where this test needs it";
 }
 
 /// The fixture switches above 16 tokens.
