@@ -36,4 +36,13 @@ double NumberPattern::at(const std::string& module, double fallback) const {
 
 std::string table_module(const InjectionPoints& points) { return points.shape().embedding; }
 
+torch::Tensor kept_table(const InjectionPoints& points) {
+  Targets table;
+  table.names = {table_module(points)};
+  for (const auto* parameter : points.parameters(table)) {
+    if (parameter->name() == table_module(points) + ".weight") return parameter->value();
+  }
+  TORCH_CHECK(false, "kept_table: the model has no tensor ", table_module(points), ".weight");
+}
+
 }  // namespace peftlab

@@ -7,6 +7,7 @@
 
 #include "core/evaluate/generate.h"
 #include "core/plugin/decoder_points.h"
+#include "peftlab/peft.h"
 #include "tests/support/golden.h"
 #include "tests/support/tolerance.h"
 
@@ -134,6 +135,7 @@ TEST(Gemma, TheTableThatMethodsSeeIsScaledInTheModelsType) {
     const auto& table = decoder->weights().embedding->base.value();
     const auto scale = torch::tensor(std::sqrt(32.0), torch::kFloat32).to(type);
     EXPECT_TRUE(torch::equal(points.embedding_table(), table * scale));
+    EXPECT_TRUE(kept_table(points).is_same(table));
     EXPECT_EQ(points.shape().embedding + ".weight", decoder->weights().embedding->base.name());
   }
 }
