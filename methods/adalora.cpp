@@ -89,6 +89,7 @@ class AdaLora final : public peftlab::Method {
   peftlab::AlsoTrained also_;
   std::map<std::string, Flags> read_pattern_;
   std::vector<std::string> filled_;
+  bool turned_ = false;  // whether matrices are kept as (in, out): PEFT's fan_in_fan_out
   std::vector<std::pair<std::string, std::shared_ptr<peftlab::TripletPatch>>> patches_;
   peftlab::SavedBases bases_;
   Tensor step_;       // the last step, 0 before training
@@ -151,6 +152,7 @@ void AdaLora::fill(peftlab::InjectionPoints& points, const FrozenLinear& base, b
   points.fill_weight(base, patch);
   patches_.emplace_back(name, patch);
   filled_.push_back(name);
+  turned_ = turned_ || base.fan_in_fan_out();
   if (base.layer() < 0) bases_.add(name, base.weight());
 }
 
@@ -250,7 +252,7 @@ std::optional<Fields> AdaLora::peft_config() const {
   // PEFT asks for a schedule that can be, also of what is not trained.
   config.set("total_step", num_steps_ > 0 ? num_steps_ : tinit_ + tfinal_ + 1);
   config.set("init_lora_weights", true);
-  config.set("fan_in_fan_out", false);
+  config.set("fan_in_fan_out", turned_);
   also_.write(config);
   targets_.write(config, filled_);
   const bool pruned = !read_pattern_.empty() || !std::isnan(threshold_.item<double>());

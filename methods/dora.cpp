@@ -58,6 +58,7 @@ class Dora final : public peftlab::Method {
   peftlab::LowRankTargets targets_;
   peftlab::AlsoTrained also_;
   std::vector<std::string> filled_;
+  bool turned_ = false;  // whether matrices are kept as (in, out): PEFT's fan_in_fan_out
   peftlab::SavedBases bases_;
 };
 
@@ -155,15 +156,16 @@ void Dora::attach(peftlab::InjectionPoints& points, const peftlab::Adapter* load
     tensors.base_bias = also_.bias_for(points, *base);
     points.fill_weight(*base, std::make_shared<Decomposed>(*base, tensors, scale, dropout_));
     filled_.push_back(base->name());
+    turned_ = turned_ || base->fan_in_fan_out();
     if (base->layer() < 0) bases_.add(base->name(), base->weight());
   }
   if (targets_.names_table(points)) {
     const auto module = peftlab::table_module(points);
     const auto [rank, scale] = size_.of(module);
     const auto [a, b] = start_.table(points, module, rank, loaded != nullptr);  // (rank, V), (C, rank)
-    points.fill_table(std::make_shared<DecomposedTable>(points.embedding_table(), a, b, scale));
+    points.fill_table(std::make_shared<DecomposedTable>(peftlab::kept_table(points), a, b, scale));
     filled_.push_back(module);
-    bases_.add(module, points.embedding_table());
+    bases_.add(module, peftlab::kept_table(points));
   }
   also_.fill(points, filled_);
 }
@@ -173,7 +175,7 @@ std::optional<Fields> Dora::peft_config() const {
   size_.write(config);
   config.set("lora_dropout", dropout_);
   config.set("init_lora_weights", start_.peft_value());
-  config.set("fan_in_fan_out", false);
+  config.set("fan_in_fan_out", turned_);
   config.set("use_dora", true);
   also_.write(config);
   targets_.write(config, filled_);

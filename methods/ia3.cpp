@@ -103,6 +103,7 @@ class Ia3 final : public peftlab::Method {
       auto l = start_ == "true" ? starts.full(sizes, 1.0) : starts.normal(base->name() + ".ia3_l", sizes, 1.0);
       points.fill_weight(*base, std::make_shared<Rescale>(l, of_input));
       filled_.push_back(base->name());
+      turned_ = turned_ || base->fan_in_fan_out();
       if (of_input) filled_feedforward_.push_back(base->name());
     }
     if (given_) check_feedforward();
@@ -128,7 +129,7 @@ class Ia3 final : public peftlab::Method {
                                       : pattern_.empty() ? Value(feedforward_)
                                                          : Value(pattern_));
     config.set("init_ia3_weights", peftlab::start_value(start_));
-    config.set("fan_in_fan_out", false);
+    config.set("fan_in_fan_out", turned_);
     config.set("modules_to_save", nullptr);
     return config;
   }
@@ -156,6 +157,7 @@ class Ia3 final : public peftlab::Method {
   std::string pattern_;
   std::regex regex_;
   std::vector<std::string> filled_;              // module names
+  bool turned_ = false;  // whether matrices are kept as (in, out): PEFT's fan_in_fan_out
   std::vector<std::string> filled_feedforward_;  // of those, the feed-forward modules
 };
 

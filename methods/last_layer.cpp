@@ -16,13 +16,13 @@ class LastLayer final : public peftlab::Method {
 
   void attach(peftlab::InjectionPoints& points, const peftlab::Adapter*) override {
     const int64_t last = points.shape().num_layers - 1;
-    const auto table = points.embedding_table();
+    const auto table = points.shape().embedding + ".weight";
     bool behind = false;  // The model's order is that of its forward pass: what follows the last block is norm and head.
     peftlab::Targets every;
     every.regex = ".*";
     for (const auto* parameter : points.parameters(every)) {
       behind = behind || parameter->layer() == last;
-      const bool in_head = behind || (points.shape().tied_head && parameter->value().is_same(table));
+      const bool in_head = behind || (points.shape().tied_head && parameter->name() == table);
       if (parameter->layer() != last && !(head_ && in_head)) continue;
       points.fill_parameter(*parameter, std::make_shared<peftlab::ParameterPatch>(*parameter));
     }

@@ -51,7 +51,7 @@ class Lora final : public peftlab::Method {
     config.set("lora_dropout", dropout_);
     config.set("lora_bias", lora_bias_);
     config.set("init_lora_weights", relative_to_base_ || lora_bias_ ? Value(true) : start_.peft_value());
-    config.set("fan_in_fan_out", false);
+    config.set("fan_in_fan_out", turned_);
     config.set("use_dora", false);
     also_.write(config);
     targets_.write(config, filled_);
@@ -80,6 +80,7 @@ class Lora final : public peftlab::Method {
     points.fill_weight(base, patch);
     patches_.emplace(base.name(), patch);
     filled_.push_back(base.name());
+    turned_ = turned_ || base.fan_in_fan_out();
     if (base.layer() < 0) bases_.add(base.name(), base.weight());
   }
 
@@ -89,7 +90,7 @@ class Lora final : public peftlab::Method {
     const auto [a, b] = start_.table(points, module, rank, reads);  // (rank, V), (C, rank)
     points.fill_table(std::make_shared<peftlab::LowRankTable>(a, b, scale));
     filled_.push_back(module);
-    bases_.add(module, points.embedding_table());
+    bases_.add(module, peftlab::kept_table(points));
   }
 
   peftlab::LowRankSize size_;
@@ -100,6 +101,7 @@ class Lora final : public peftlab::Method {
   peftlab::AlsoTrained also_;
   bool relative_to_base_ = false;
   std::vector<std::string> filled_;  // module names
+  bool turned_ = false;  // whether matrices are kept as (in, out): PEFT's fan_in_fan_out
   std::map<std::string, std::shared_ptr<peftlab::LowRankPatch>> patches_;
   peftlab::SavedBases bases_;
 };

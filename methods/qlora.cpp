@@ -62,7 +62,7 @@ class Qlora final : public peftlab::Method {
     size_.write(config);
     config.set("lora_dropout", dropout_);
     config.set("init_lora_weights", start_.peft_value());
-    config.set("fan_in_fan_out", false);
+    config.set("fan_in_fan_out", turned_);
     config.set("use_dora", false);
     also_.write(config);
     targets_.write(config, filled_);
@@ -81,6 +81,7 @@ class Qlora final : public peftlab::Method {
     points.fill_weight(
         base, std::make_shared<peftlab::LowRankPatch>(tensors, scale, dropout_, peftlab::salt_of(base.name())));
     filled_.push_back(base.name());
+    turned_ = turned_ || base.fan_in_fan_out();
     if (base.layer() < 0) bases_.add(base.name(), base.weight());
   }
 
@@ -90,7 +91,7 @@ class Qlora final : public peftlab::Method {
     const auto [a, b] = start_.table(points, module, rank, reads);  // (rank, V), (C, rank)
     points.fill_table(std::make_shared<peftlab::LowRankTable>(a, b, scale));
     filled_.push_back(module);
-    bases_.add(module, points.embedding_table());
+    bases_.add(module, peftlab::kept_table(points));
   }
 
   peftlab::QuantizationOptions quantization_;
@@ -100,6 +101,7 @@ class Qlora final : public peftlab::Method {
   peftlab::LowRankTargets targets_;
   peftlab::AlsoTrained also_;
   std::vector<std::string> filled_;  // module names
+  bool turned_ = false;  // whether matrices are kept as (in, out): PEFT's fan_in_fan_out
   peftlab::SavedBases bases_;
 };
 

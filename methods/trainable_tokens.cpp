@@ -39,7 +39,7 @@ class TrainableTokens final : public peftlab::Method {
     module_ = peftlab::table_module(points);
     check_target();
     tied_ = points.shape().tied_head;
-    const auto table = points.embedding_table();
+    const auto table = peftlab::kept_table(points);
     const auto chosen = table.index_select(0, torch::tensor(ids_, torch::kInt64).to(table.device()));  // (k, C)
     const auto rows = random_
                           ? peftlab::Starts(points, loaded != nullptr).normal(module_ + ".rows", chosen.sizes(), 1.0)

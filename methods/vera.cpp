@@ -121,6 +121,7 @@ class Vera final : public peftlab::Method {
                                                 dropout_, peftlab::salt_of(name));
       points.fill_weight(*base, patch);
       filled_.push_back(name);
+      turned_ = turned_ || base->fan_in_fan_out();
       saved_.beside(name, *patch);
     }
   }
@@ -134,7 +135,7 @@ class Vera final : public peftlab::Method {
     config.set("save_projection", saves_);
     config.set("init_weights", peftlab::start_value(start_));
     config.set("bias", "none");
-    config.set("fan_in_fan_out", false);
+    config.set("fan_in_fan_out", turned_);
     config.set("modules_to_save", nullptr);
     peftlab::set_peft_targets_without(config, {"exclude_modules"}, targets_, filled_);
     return config;
@@ -153,6 +154,7 @@ class Vera final : public peftlab::Method {
   Targets targets_;
   std::shared_ptr<Projection> shared_;
   std::vector<std::string> filled_;  // module names
+  bool turned_ = false;  // whether matrices are kept as (in, out): PEFT's fan_in_fan_out
   peftlab::SavedBuffers saved_;
 };
 

@@ -11,13 +11,13 @@ namespace peftlab::compare {
 namespace {
 
 constexpr double kManyDegrees = 1e6;  // Student's t is normal beyond
-constexpr double kSmallestP = 1e-300;
+constexpr double kSmallestP = 1e-100, kWidest = 1e150;
 
 /// The quantile beyond which `tail` of the probability lies.
 double upper_quantile(double tail, double degrees_of_freedom) {
   using namespace boost::math;
   // Double is enough, and four times as fast as long double.
-  using Policy = policies::policy<policies::promote_double<false>>;
+  using Policy = policies::policy<policies::promote_double<false>, policies::overflow_error<policies::ignore_error>>;
   if (degrees_of_freedom > kManyDegrees) return quantile(complement(normal_distribution<double, Policy>(), tail));
   return quantile(complement(students_t_distribution<double, Policy>(degrees_of_freedom), tail));
 }
@@ -47,10 +47,12 @@ double Estimate::p_value() const {
   if (size == 0.0) return 1.0;
   if (!(variance() > 0.0)) return std::numeric_limits<double>::quiet_NaN();
   // The width falls as the level rises: the level is found on a logarithmic scale.
-  const auto excess = [&](double log_p) { return width_at(parts, std::exp(log_p) / 2.0) - size; };
-  const double low = std::log(kSmallestP), high = std::log(1.0 - 1e-12);
-  if (excess(low) < 0.0) return kSmallestP;
+  const auto excess = [&](double log_p) { return std::min(width_at(parts, std::exp(log_p) / 2.0), kWidest) - size; };
+  const double high = std::log(1.0 - 1e-12), smallest = std::log(kSmallestP);
   if (excess(high) > 0.0) return 1.0;
+  double low = -4.0;
+  while (low > smallest && excess(low) < 0.0) low *= 2.0;
+  if (excess(low) < 0.0) return kSmallestP;
   std::uintmax_t steps = 200;
   const auto root =
       boost::math::tools::toms748_solve(excess, low, high, boost::math::tools::eps_tolerance<double>(40), steps);

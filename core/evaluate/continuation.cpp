@@ -10,7 +10,7 @@ constexpr int64_t kPlacesAhead = 32;
 
 }  // namespace
 
-model::Context begin_context(const model::Decoder& decoder, const std::vector<int64_t>& ids) {
+model::Context begin_context(const model::Decoder& decoder, const std::vector<int64_t>& ids, int64_t shortest) {
   torch::NoGradGuard no_grad;
   model::Context context;
   if (ids.empty() && decoder.num_virtual_positions() == 0) return context;
@@ -26,6 +26,7 @@ model::Context begin_context(const model::Decoder& decoder, const std::vector<in
   } else {
     batch = model::make_batch({model::unlabelled(ids)}, /*share_beginning=*/false);
   }
+  batch.text_length = shortest;
   decoder.hidden(batch, nullptr, &context);
   return context;
 }

@@ -7,8 +7,9 @@
 
 namespace peftlab::evaluate {
 
-/// Keys and values of `ids` (may be empty) with the virtual tokens and the prefix before them.
-model::Context begin_context(const model::Decoder& decoder, const std::vector<int64_t>& ids);
+/// Keys and values of `ids` (may be empty) with the virtual tokens and the prefix before them, for texts that begin so.
+/// `shortest`: tokens of the shortest of these texts.
+model::Context begin_context(const model::Decoder& decoder, const std::vector<int64_t>& ids, int64_t shortest);
 
 /// Sequences join and leave; their keys and values lie in one block with a row of places for each sequence.
 class Continuation {

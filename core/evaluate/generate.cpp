@@ -1,6 +1,7 @@
 #include "core/evaluate/generate.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <optional>
 
@@ -41,6 +42,9 @@ class Writer {
     return more;
   }
 
+  /// The prompt and what has been added to it.
+  const std::vector<int64_t>& ids() const { return previous_; }
+
   bool needs_scores() const { return !options_.sampling.greedy || options_.sampling.repetition_penalty != 1.0; }
 
   Generated result;
@@ -62,17 +66,18 @@ class Writer {
   std::optional<text::StreamDecoder> decoder_;
 };
 
-/// Continues prompts, so many at a time; where one has ended the next takes its place.
+/// Continues texts, so many at a time; where one has ended the next takes its place. A text that grows beyond `longest` tokens
+/// leaves, since it has to be computed anew from its beginning.
 class Pool {
  public:
-  Pool(const model::Decoder& decoder, const text::Tokenizer* tokenizer, const std::vector<std::vector<int64_t>>& prompts,
-       const GenerateOptions& options)
-      : decoder_(decoder), prompts_(prompts), options_(options) {
-    for (size_t i = 0; i < prompts.size(); ++i) writers_.emplace_back(prompts[i], tokenizer, options, i);
-    waiting_.resize(prompts.size());
-    std::iota(waiting_.begin(), waiting_.end(), size_t{0});
+  /// `waiting`: the writers to continue. `longest`: 0 for no limit.
+  Pool(const model::Decoder& decoder, std::vector<Writer>& writers, std::vector<size_t> waiting, int64_t longest,
+       const GenerateOptions& options, int64_t& num_ended)
+      : decoder_(decoder), options_(options), longest_(longest > 0 ? longest : std::numeric_limits<int64_t>::max()),
+        writers_(writers), waiting_(std::move(waiting)), num_ended_(num_ended) {
     // Taken from the end, the longest first: what was once allocated for them serves all others.
-    std::stable_sort(waiting_.begin(), waiting_.end(), [&](size_t a, size_t b) { return prompts[a].size() < prompts[b].size(); });
+    std::stable_sort(waiting_.begin(), waiting_.end(),
+                     [&](size_t a, size_t b) { return writers[a].ids().size() < writers[b].ids().size(); });
   }
 
   void run(const model::Context& context, int64_t num_shared) {
@@ -83,12 +88,16 @@ class Pool {
       const auto num_open = static_cast<size_t>(std::count(open_.begin(), open_.end(), true));
       if (num_open == 0 && waiting_.empty()) break;
       // Those that go on move first: prompts that join have logits already, and no token yet.
-      if (num_open > 0) push(state);
+      if (num_open > 0) {
+        if (has_no_place()) change(state, /*joining=*/false);
+        push(state);
+      }
       if (static_cast<double>(num_open) <= (1.0 - kWorthChanging) * static_cast<double>(active_.size())) change(state);
     }
   }
 
-  std::vector<Writer>& writers() { return writers_; }
+  /// The writers of texts that left because they grew too long.
+  const std::vector<size_t>& grown() const { return grown_; }
 
  private:
   /// Gives every open sequence its next token.
@@ -100,52 +109,88 @@ class Pool {
       Writer& writer = writers_[active_[row]];
       const int64_t at = static_cast<int64_t>(row);
       open_[row] = scores ? writer.take(logits[at]) : writer.add(best[at].item<int64_t>());
-      if (!open_[row] && options_.progress) options_.progress(++num_ended_);
+      if (!open_[row]) {
+        ++num_ended_;
+        if (options_.progress) options_.progress(num_ended_);
+      } else if (static_cast<int64_t>(writer.ids().size()) > longest_) {
+        open_[row] = false;
+        grown_.push_back(active_[row]);
+      }
     }
   }
 
-  void push(Continuation& state) const {
+  /// Whether a row that has ended, and is computed with the others until it leaves, would grow too long.
+  bool has_no_place() const {
+    const int64_t most = std::min(longest_, decoder_.longest_text());
+    for (size_t row = 0; row < active_.size(); ++row) {
+      if (!open_[row] && lengths_[row] >= most) return true;
+    }
+    return false;
+  }
+
+  void push(Continuation& state) {
     std::vector<int64_t> ids;
     for (size_t i : active_) ids.push_back(writers_[i].result.ids.back());
     state.push(ids);
+    for (int64_t& length : lengths_) ++length;
   }
 
-  /// Ended sequences leave, waiting prompts join.
-  void change(Continuation& state) {
-    std::vector<int64_t> kept;
+  /// Ended sequences leave, with `joining` waiting ones join.
+  void change(Continuation& state, bool joining = true) {
+    std::vector<int64_t> kept, lengths;
     std::vector<size_t> active;
     for (size_t row = 0; row < active_.size(); ++row) {
       if (!open_[row]) continue;
       kept.push_back(static_cast<int64_t>(row));
+      lengths.push_back(lengths_[row]);
       active.push_back(active_[row]);
     }
-    std::vector<std::vector<int64_t>> joining;
-    while (!waiting_.empty() && active.size() < static_cast<size_t>(options_.batch_size)) {
+    std::vector<std::vector<int64_t>> texts;
+    while (joining && !waiting_.empty() && active.size() < static_cast<size_t>(options_.batch_size)) {
       active.push_back(waiting_.back());
-      joining.push_back(prompts_[waiting_.back()]);
+      texts.push_back(writers_[waiting_.back()].ids());
+      lengths.push_back(static_cast<int64_t>(texts.back().size()));
       waiting_.pop_back();
     }
-    state.replace(kept, joining, options_.max_new_tokens);
+    state.replace(kept, texts, options_.max_new_tokens);
     active_ = std::move(active);
+    lengths_ = std::move(lengths);
     open_.assign(active_.size(), true);
   }
 
   const model::Decoder& decoder_;
-  const std::vector<std::vector<int64_t>>& prompts_;
   const GenerateOptions& options_;
-  std::vector<Writer> writers_;   // of all prompts
-  std::vector<size_t> waiting_;   // prompts, the next one last
-  std::vector<size_t> active_;    // prompt of each row
+  int64_t longest_;
+  std::vector<Writer>& writers_;
+  std::vector<size_t> waiting_;   // writers, the next one last
+  std::vector<size_t> active_;    // writer of each row
+  std::vector<int64_t> lengths_;  // tokens of each row
   std::vector<bool> open_;        // whether the row goes on
-  int64_t num_ended_ = 0;
+  std::vector<size_t> grown_;
+  int64_t& num_ended_;
 };
 
-/// Tokens all prompts begin with, short of the last of the shortest.
-int64_t num_shared_tokens(const std::vector<std::vector<int64_t>>& prompts) {
-  if (prompts.size() == 1) return static_cast<int64_t>(prompts[0].size()) - 1;
-  std::vector<const std::vector<int64_t>*> all;
-  for (const auto& prompt : prompts) all.push_back(&prompt);
-  return data::shared_beginning(all);
+/// Tokens all texts begin with, short of the last of the shortest.
+int64_t num_shared_tokens(const std::vector<const std::vector<int64_t>*>& texts) {
+  if (texts.size() == 1) return static_cast<int64_t>(texts[0]->size()) - 1;
+  return data::shared_beginning(texts);
+}
+
+/// Continues the writers `which`, whose beginning is computed once; returns those that grew longer than `longest`.
+std::vector<size_t> continue_together(const model::Decoder& decoder, std::vector<Writer>& writers, const std::vector<size_t>& which,
+                                      int64_t longest, const GenerateOptions& options, int64_t& num_ended) {
+  if (which.empty()) return {};
+  std::vector<const std::vector<int64_t>*> texts;
+  size_t shortest = writers[which.front()].ids().size();
+  for (size_t i : which) {
+    texts.push_back(&writers[i].ids());
+    shortest = std::min(shortest, texts.back()->size());
+  }
+  const int64_t num_shared = num_shared_tokens(texts);
+  const auto context = begin_context(decoder, {texts[0]->begin(), texts[0]->begin() + num_shared}, static_cast<int64_t>(shortest));
+  Pool pool(decoder, writers, which, longest, options, num_ended);
+  pool.run(context, num_shared);
+  return pool.grown();
 }
 
 }  // namespace
@@ -155,11 +200,21 @@ std::vector<Generated> generate(const model::Decoder& decoder, const text::Token
   torch::NoGradGuard no_grad;
   std::vector<Generated> results(prompts.size());
   if (prompts.empty() || options.max_new_tokens < 1) return results;
-  const int64_t num_shared = num_shared_tokens(prompts);
-  const auto context = begin_context(decoder, {prompts[0].begin(), prompts[0].begin() + num_shared});
-  Pool pool(decoder, tokenizer, prompts, options);
-  pool.run(context, num_shared);
-  for (size_t i = 0; i < prompts.size(); ++i) results[i] = pool.writers()[i].result;
+  std::vector<Writer> writers;
+  std::vector<size_t> short_texts, long_texts;
+  const bool switches = decoder.longest_short() > 0;
+  const int64_t longest = switches ? decoder.longest_short() - decoder.num_virtual_positions() : 0;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    decoder.check_length(static_cast<int64_t>(prompts[i].size()) + options.max_new_tokens - 1);
+    writers.emplace_back(prompts[i], tokenizer, options, i);
+    const bool is_long = switches && static_cast<int64_t>(prompts[i].size()) > longest;
+    (is_long ? long_texts : short_texts).push_back(i);
+  }
+  int64_t num_ended = 0;
+  const auto grown = continue_together(decoder, writers, short_texts, longest, options, num_ended);
+  long_texts.insert(long_texts.end(), grown.begin(), grown.end());
+  continue_together(decoder, writers, long_texts, /*longest=*/0, options, num_ended);
+  for (size_t i = 0; i < prompts.size(); ++i) results[i] = writers[i].result;
   return results;
 }
 

@@ -90,6 +90,18 @@ evaluate::GenerateOptions Assessor::generate_options() const {
   return options;
 }
 
+void Assessor::check_lengths(const model::Decoder& decoder) const {
+  for (const auto& [split, set] : work.splits) {
+    for (const auto& example : set.examples) decoder.check_length(static_cast<int64_t>(example.ids.size()));
+  }
+  if (!data::needs_generation(work.task.answer.metric)) return;
+  for (const auto& split : experiment.evaluate.splits) {
+    for (const auto& example : limited(work.examples(split), limit_of(experiment.evaluate, split))) {
+      decoder.check_length(static_cast<int64_t>(example.prompt.size()) + experiment.evaluate.max_new_tokens - 1);
+    }
+  }
+}
+
 Assessment Assessor::operator()(const model::Decoder& decoder, const std::string& title) const {
   Assessment result;
   reset_peak_memory();

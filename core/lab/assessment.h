@@ -40,6 +40,9 @@ struct Assessor {
   /// Answers of the splits the experiment evaluates, and the free answers. `title` begins the phase shown.
   Assessment operator()(const model::Decoder& decoder, const std::string& title) const;
   evaluate::GenerateOptions generate_options() const;
+  /// Throws ConfigError where an example, or a prompt and its answer, does not fit into the positions that the decoder has
+  /// learned, behind its virtual tokens: told before the first step and not after the last.
+  void check_lengths(const model::Decoder& decoder) const;
 };
 
 /// The first `limit` examples, or all.

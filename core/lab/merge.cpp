@@ -35,7 +35,7 @@ class Merger {
     for (const auto& slot : weights_.parameters()) {
       if (slot.base.value().defined()) result_.tensors[slot.base.name()] = slot.base.value();
     }
-    for (const auto& slot : weights_.linears()) result_.tensors.try_emplace(slot.base.name() + ".weight", slot.base.weight());
+    for (const auto& slot : weights_.linears()) result_.tensors.try_emplace(slot.base.name() + ".weight", slot.turned(slot.base.weight()));
   }
 
   void add(const std::string& method, const plugin::FilledPoint& point) {
@@ -70,7 +70,7 @@ class Merger {
     if (merged->bias.defined() && at->bias == nullptr) {
       return refusals_.add(method, "adds a bias, which architecture " + result_.spec.shape.architecture + " lacks, to", module);
     }
-    change(module + ".weight", merged->weight);
+    change(module + ".weight", at->turned(merged->weight));
     if (at->bias != nullptr) {
       change(module + ".bias", merged->bias.defined() ? merged->bias : torch::zeros_like(at->bias->base.value()));
     }

@@ -100,6 +100,7 @@ class Runner {
     methods_ = attach_methods(*decoder_, std::move(created_), static_cast<uint64_t>(experiment_.seed), tokenizer_.get());
     decoder_->weights().load_rest();
     if (!experiment_.adapter.empty()) load_start();
+    assessor().check_lengths(*decoder_);
     record_methods(record_, methods_, *decoder_);
     results_["setup_seconds"] = seconds_since(started_);
     results_["peak_memory_bytes"]["setup"] = peak_memory_bytes();

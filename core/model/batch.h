@@ -33,6 +33,7 @@ struct Batch {
   torch::Tensor label_counts;  // (M) float32: how many examples share the label
   int64_t num_labels = 0;      // sum of the counts
   int64_t num_useful = 0;      // tokens of each example as it would stand alone
+  int64_t text_length = 0;     // tokens of the texts that go on from here, where those are longer than what is here
   int64_t num_rows() const { return ids.size(0); }
 };
 

@@ -1,20 +1,19 @@
 #include "core/model/decoder.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "core/kernels/cross_entropy.h"
+#include "core/model/batch_parts.h"
 #include "core/model/layer.h"
 #include "core/model/recompute.h"
 
 namespace peftlab::model {
 namespace {
 
-torch::Tensor frequencies_of(const DecoderSpec& spec, torch::ScalarType type, torch::Device device) {
-  const auto exact = torch::tensor(spec.rotary.frequencies, torch::kFloat64);
-  return exact.to(device, type == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32);
-}
-
-Rotation rotation_at(const torch::Tensor& positions, const torch::Tensor& frequencies) {
-  const auto angles = positions.to(frequencies.device(), frequencies.scalar_type()).unsqueeze(1) * frequencies;
-  return {angles.cos(), angles.sin()};
+/// As transformers keeps it: in float32 first, then in the model's type.
+double rounded(double scale, torch::ScalarType type) {
+  return torch::tensor(scale, torch::kFloat32).to(type).to(torch::kFloat64).item<double>();
 }
 
 /// The layout with `num_rows` rows of virtual tokens before everything, as parent of all roots.
@@ -48,7 +47,7 @@ struct Decoder::Rows {
 
 Decoder::Decoder(const WeightSource& source, torch::ScalarType type, torch::Device device, const Reading& reading)
     : spec_(source.spec()), type_(type), device_(device), weights_(std::make_unique<Weights>(source, type, device, reading)),
-      frequencies_(frequencies_of(spec_, type, device)) {}
+      rotary_(spec_.rotary, type, device), embedding_scale_(rounded(spec_.embedding_scale, type)) {}
 
 Decoder::~Decoder() = default;
 
@@ -62,7 +61,41 @@ torch::Tensor Decoder::embed(const torch::Tensor& ids) const {
   const auto on_device = ids.to(device_);
   const auto rows = weights_->embedding->active() ? at::embedding((*weights_->embedding)(), on_device)
                                                   : weights_->embedding->base.value().index_select(0, on_device);
-  return patched() && table ? table->rows(on_device, rows) : rows;
+  return scaled_rows(patched() && table ? table->rows(on_device, rows) : rows);
+}
+
+torch::Tensor Decoder::scaled_rows(const torch::Tensor& rows) const {
+  return spec_.embedding_scale == 1.0 ? rows : rows * embedding_scale_;
+}
+
+int64_t Decoder::longest_text() const {
+  return weights_->positions == nullptr ? std::numeric_limits<int64_t>::max() : spec_.max_positions - num_virtual_positions();
+}
+
+void Decoder::check_length(int64_t num_tokens) const {
+  if (num_tokens <= longest_text()) return;
+  const int64_t before = num_virtual_positions();
+  throw ConfigError("a text of " + std::to_string(num_tokens) + " tokens" +
+                    (before > 0 ? " behind " + std::to_string(before) + " virtual ones" : "") + " does not fit into the " +
+                    std::to_string(spec_.max_positions) + " positions that " + spec_.shape.architecture +
+                    " has learned; shorten it, or generate fewer tokens");
+}
+
+/// positions (n) on the CPU.
+torch::Tensor Decoder::with_positions(const torch::Tensor& h, const torch::Tensor& positions) const {
+  const ParameterSlot* learned = weights_->positions;
+  if (learned == nullptr) return h;
+  const auto at = positions.to(device_);
+  return h + (learned->active() ? at::embedding((*learned)(), at) : learned->base.value().index_select(0, at));
+}
+
+bool Decoder::may_share(const std::vector<Sequence>& sequences) const {
+  if (longest_short() == 0) return true;
+  const auto is_long = [&](const Sequence& s) {
+    return static_cast<int64_t>(s.ids.size()) + num_virtual_positions() > longest_short();
+  };
+  const auto num_long = std::count_if(sequences.begin(), sequences.end(), is_long);
+  return num_long == 0 || num_long == static_cast<std::ptrdiff_t>(sequences.size());
 }
 
 void Decoder::put_virtual_before(Rows& rows, torch::Tensor& h) const {
@@ -88,6 +121,25 @@ torch::Tensor Decoder::run_layer(const Layer& layer, const Rows& rows, const std
 }
 
 torch::Tensor Decoder::hidden(const Batch& batch, const Context* context, Context* made) const {
+  if (batch.num_rows() > 0) check_length(batch.layout.positions.max().item<int64_t>() + 1);
+  if (longest_short() == 0) return hidden_alike(batch, /*long_texts=*/false, context, made);
+  const auto parts = parts_by_length(batch, num_virtual_positions(), longest_short());
+  if (parts.size() == 1) return hidden_alike(batch, parts.front().long_texts, context, made);
+  TORCH_CHECK(made == nullptr, "keys and values of short and of long texts are not made together");
+  const int64_t num_before = context == nullptr ? num_virtual_rows() : 0;
+  std::vector<torch::Tensor> all, places;
+  for (const auto& part : parts) {
+    const auto h = hidden_alike(part.batch, part.long_texts, context, /*made=*/nullptr);
+    if (all.empty()) all.push_back(h.narrow(0, 0, num_before));
+    all.push_back(h.narrow(0, num_before, part.batch.num_rows()));
+    places.push_back(part.rows);
+  }
+  const auto order = torch::cat({torch::arange(num_before), torch::cat(places).argsort() + num_before});
+  return torch::cat(all).index_select(0, order.to(device_));
+}
+
+/// Of a batch whose texts are all long or all short.
+torch::Tensor Decoder::hidden_alike(const Batch& batch, bool long_texts, const Context* context, Context* made) const {
   Rows rows{batch.layout, {}, {}};
   rows.layout.positions = batch.layout.positions + num_virtual_positions();
   torch::Tensor h = embed(batch.ids);
@@ -97,7 +149,8 @@ torch::Tensor Decoder::hidden(const Batch& batch, const Context* context, Contex
     rows.seen = context->layers;
     rows.layout.context_positions = context->positions;
   }
-  rows.rotation = rotation_at(rows.layout.positions, frequencies_);
+  h = with_positions(h, rows.layout.positions);
+  rows.rotation = rotary_.of_texts(rows.layout.positions, long_texts);
   if (made != nullptr) *made = {{}, all_positions(rows.layout)};
   const bool recompute = checkpointing_ && torch::GradMode::is_enabled() && made == nullptr;
   for (const Layer& layer : weights_->layers) {
@@ -129,13 +182,16 @@ std::vector<torch::Tensor> Decoder::trainable_in(const Layer& layer) const {
 }
 
 kernels::AttentionOptions Decoder::attention_options(const Layer& layer) const {
-  return {spec_.attention_scale, spec_.windows[layer.index], /*softcap=*/0.0};
+  return {spec_.attention_scales[layer.index], spec_.windows[layer.index], spec_.attention_softcap};
 }
 
 torch::Tensor Decoder::next(const torch::Tensor& ids, GrowingCache& cache) const {
   torch::NoGradGuard no_grad;
-  torch::Tensor h = embed(ids);
-  const Rotation rotation = rotation_at(cache.positions, frequencies_);
+  check_length(cache.positions.max().item<int64_t>() + 1 - num_virtual_positions());
+  TORCH_CHECK(longest_short() == 0 || (cache.positions == longest_short()).count_nonzero().item<int64_t>() == 0,
+              "a text that grows beyond ", longest_short(), " tokens is computed anew from its beginning");
+  torch::Tensor h = with_positions(embed(ids), cache.positions);
+  const Rotation rotation = rotary_.of_last_tokens(cache.positions);
   const auto slot = cache.lengths.to(device_);
   cache.lengths = cache.lengths + 1;
   const auto sequences = torch::arange(ids.size(0), torch::TensorOptions(device_).dtype(torch::kInt64));
@@ -159,11 +215,16 @@ torch::Tensor Decoder::next(const torch::Tensor& ids, GrowingCache& cache) const
   return h;
 }
 
+torch::Tensor Decoder::capped(const torch::Tensor& logits) const {
+  const double cap = spec_.logit_softcap;
+  return cap > 0.0 ? (logits / cap).tanh() * cap : logits;
+}
+
 torch::Tensor Decoder::logits(const torch::Tensor& rows) const {
   const auto h = normalise(spec_.norm, weights_->final_norm, rows);
-  if (weights_->head != nullptr) return (*weights_->head)(h);
+  if (weights_->head != nullptr) return capped((*weights_->head)(h));
   const auto scores = at::linear(h, (*weights_->embedding)());
-  return patched() && table ? table->head(h, scores) : scores;
+  return capped(patched() && table ? table->head(h, scores) : scores);
 }
 
 torch::Tensor Decoder::label_losses(const Batch& batch) const {
@@ -178,7 +239,7 @@ torch::Tensor Decoder::label_losses(const Batch& batch) const {
   }
   const auto h = normalise(spec_.norm, weights_->final_norm, rows);
   const auto weight = head != nullptr ? (head->weight->active() ? (*head->weight)() : head->base.weight()) : (*weights_->embedding)();
-  return kernels::linear_cross_entropy(h, weight, /*bias=*/{}, targets);
+  return kernels::linear_cross_entropy(h, weight, /*bias=*/{}, targets, spec_.logit_softcap);
 }
 
 }  // namespace peftlab::model

@@ -31,14 +31,25 @@ const ExportType& described(torch::ScalarType type) {
 
 /// Whether config.json, read again, means the same model.
 bool same_meaning(const DecoderSpec& a, const DecoderSpec& b) {
-  const auto sizes = [](const ModelShape& s) {
-    return std::vector<int64_t>{s.num_layers, s.num_heads, s.num_kv_heads, s.head_width, s.width, s.mlp_width, s.vocab_size, s.tied_head};
+  const auto sizes = [](const DecoderSpec& s) {
+    const ModelShape& shape = s.shape;
+    return std::vector<int64_t>{shape.num_layers, shape.num_heads, shape.num_kv_heads, shape.head_width, shape.width, shape.mlp_width,
+                                shape.vocab_size, shape.tied_head, s.rotary.width, s.max_positions};
   };
   const auto flags = [](const DecoderSpec& s) {
-    return std::vector<bool>{s.query_key_norm, s.query_key_value_bias, s.attention_output_bias, s.mlp_bias};
+    return std::vector<bool>{s.query_key_norm, s.query_key_value_bias, s.attention_output_bias, s.mlp_bias,
+                             s.norm.kind == NormKind::rms, s.norm.plus_one, s.norm.cast_first, s.rotary.pairs, s.fan_in_fan_out,
+                             s.mlp.gated};
   };
-  return sizes(a.shape) == sizes(b.shape) && flags(a) == flags(b) && a.windows == b.windows && a.norm.epsilon == b.norm.epsilon &&
-         a.rotary.width == b.rotary.width && a.rotary.frequencies == b.rotary.frequencies && a.max_positions == b.max_positions;
+  const auto numbers = [](const DecoderSpec& s) {
+    auto all = s.attention_scales;
+    all.insert(all.end(), {s.norm.epsilon, s.embedding_scale, s.attention_softcap, s.logit_softcap, s.rotary.scaling.magnitude});
+    if (!s.rotary.long_frequencies.empty()) all.push_back(static_cast<double>(s.rotary.scaling.original_positions));
+    return all;
+  };
+  return sizes(a) == sizes(b) && flags(a) == flags(b) && numbers(a) == numbers(b) && a.windows == b.windows &&
+         a.mlp.activation == b.mlp.activation && a.rotary.frequencies == b.rotary.frequencies &&
+         a.rotary.long_frequencies == b.rotary.long_frequencies;
 }
 
 std::string config_json(const DecoderSpec& spec, const char* type, const io::Json& more, const fs::path& source) {

@@ -1,5 +1,6 @@
 #include "core/model/hugging_face_source.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/io/sha256.h"
@@ -35,33 +36,46 @@ HuggingFaceSource::HuggingFaceSource(const std::filesystem::path& folder)
     : HuggingFaceSource(folder, io::read_json(folder / "config.json")) {}
 
 HuggingFaceSource::HuggingFaceSource(const std::filesystem::path& folder, const io::Document& config)
-    : folder_(folder), spec_(spec_from_hugging_face(config)), tensors_(folder), quantized_(config, tensors_) {}
-
-bool HuggingFaceSource::has(const std::string& name) const { return tensors_.find(name) != nullptr; }
-
-torch::Tensor HuggingFaceSource::read(const std::string& name, torch::ScalarType type) const {
-  if (quantized_.has(name)) return kernels::dequantized(quantized_.read(name), type);
-  return to_tensor(tensors_.at(name), folder_.string()).to(type);
+    : folder_(folder), spec_(spec_from_hugging_face(config)), tensors_(folder), quantized_(config, tensors_) {
+  const auto names = tensors_.names();
+  const auto begins = [&](const std::string& name) { return name.starts_with(spec_.names.base + "."); };
+  without_head_ = std::none_of(names.begin(), names.end(), begins);
 }
 
-std::vector<int64_t> HuggingFaceSource::shape(const std::string& name) const {
-  return quantized_.has(name) ? quantized_.shape(name) : tensors_.at(name).shape;
+std::string HuggingFaceSource::in_file(const std::string& name) const {
+  const std::string first = spec_.names.base + ".";
+  return without_head_ && name.starts_with(first) ? name.substr(first.size()) : name;
 }
 
-std::shared_ptr<const kernels::QuantizedStorage> HuggingFaceSource::quantized(const std::string& name, torch::ScalarType type) const {
-  if (!quantized_.has(name)) return nullptr;
-  return std::make_shared<kernels::QuantizedStorage>(quantized_.read(name), type, /*product_type=*/type);
-}
+bool HuggingFaceSource::has(const std::string& name) const { return tensors_.find(in_file(name)) != nullptr; }
 
 std::vector<std::string> HuggingFaceSource::names() const {
   auto names = tensors_.names();
   std::erase_if(names, [&](const auto& name) { return quantized_.is_state(name); });
+  if (!without_head_) return names;
+  for (auto& name : names) {
+    if (!name.starts_with(spec_.names.head + ".")) name = spec_.names.base + "." + name;
+  }
   return names;
+}
+
+torch::Tensor HuggingFaceSource::read(const std::string& name, torch::ScalarType type) const {
+  if (quantized_.has(in_file(name))) return kernels::dequantized(quantized_.read(in_file(name)), type);
+  return to_tensor(tensors_.at(in_file(name)), folder_.string()).to(type);
+}
+
+std::vector<int64_t> HuggingFaceSource::shape(const std::string& name) const {
+  return quantized_.has(in_file(name)) ? quantized_.shape(in_file(name)) : tensors_.at(in_file(name)).shape;
+}
+
+std::shared_ptr<const kernels::QuantizedStorage> HuggingFaceSource::quantized(const std::string& name, torch::ScalarType type) const {
+  if (!quantized_.has(in_file(name))) return nullptr;
+  return std::make_shared<kernels::QuantizedStorage>(quantized_.read(in_file(name)), type, /*product_type=*/type);
 }
 
 std::string HuggingFaceSource::stored_type() const {
   if (!quantized_.kind().empty()) return quantized_.kind();
-  const auto* table = tensors_.find(spec_.names.embedding + ".weight");
+  const auto* table = tensors_.find(in_file(spec_.names.embedding + ".weight"));
   return table != nullptr ? io::dtype_name(table->dtype) : "?";
 }
 

@@ -24,11 +24,14 @@ class HuggingFaceSource final : public WeightSource {
 
  private:
   HuggingFaceSource(const std::filesystem::path& folder, const io::Document& config);
+  /// The name in the file of a tensor of the model.
+  std::string in_file(const std::string& name) const;
 
   std::filesystem::path folder_;
   DecoderSpec spec_;
   io::SafetensorsSet tensors_;
   QuantizedCheckpoint quantized_;
+  bool without_head_;  // saved as the model without its head: names lack their first part
 };
 
 /// A copy of the bytes as a tensor on the CPU. Throws ConfigError "<where>: ..." for a type libtorch has no name for here.

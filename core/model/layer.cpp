@@ -63,6 +63,11 @@ torch::Tensor mlp_block(const DecoderSpec& spec, const Layer& layer, const torch
   return (*layer.mlp_output)(kernels::gated(parts[0], parts[1], spec.mlp.activation));
 }
 
+/// x itself where there is no norm.
+torch::Tensor normalised_if(const NormSpec& spec, const NormSlot& slot, const torch::Tensor& x) {
+  return slot.weight != nullptr ? normalise(spec, slot, x) : x;
+}
+
 }  // namespace
 
 torch::Tensor normalise(const NormSpec& spec, const NormSlot& slot, const torch::Tensor& x) {
@@ -72,8 +77,10 @@ torch::Tensor normalise(const NormSpec& spec, const NormSlot& slot, const torch:
 
 torch::Tensor layer_forward(const DecoderSpec& spec, const Layer& layer, const torch::Tensor& h, const Rotation& rotation,
                             const Attend& attend) {
-  const auto after = h + attention_block(spec, layer, normalise(spec.norm, layer.attention_norm, h), rotation, attend);
-  return after + mlp_block(spec, layer, normalise(spec.norm, layer.mlp_norm, after));
+  const auto taken = attention_block(spec, layer, normalise(spec.norm, layer.attention_norm, h), rotation, attend);
+  const auto after = h + normalised_if(spec.norm, layer.attention_post_norm, taken);
+  const auto made = mlp_block(spec, layer, normalise(spec.norm, layer.mlp_norm, after));
+  return after + normalised_if(spec.norm, layer.mlp_post_norm, made);
 }
 
 }  // namespace peftlab::model

@@ -9,8 +9,9 @@ namespace peftlab {
 FrozenParameter::FrozenParameter(std::string name, int64_t layer, torch::Tensor value)
     : name_(std::move(name)), layer_(layer), value_(std::move(value)) {}
 
-FrozenLinear::FrozenLinear(std::string name, int64_t layer, std::shared_ptr<const WeightStorage> storage, torch::Tensor bias)
-    : name_(std::move(name)), layer_(layer), storage_(std::move(storage)), bias_(std::move(bias)) {}
+FrozenLinear::FrozenLinear(std::string name, int64_t layer, std::shared_ptr<const WeightStorage> storage, torch::Tensor bias,
+                           bool fan_in_fan_out)
+    : name_(std::move(name)), layer_(layer), storage_(std::move(storage)), bias_(std::move(bias)), fan_in_fan_out_(fan_in_fan_out) {}
 
 torch::Tensor FrozenLinear::operator()(const torch::Tensor& x) const { return frozen_linear(x, storage_, bias_); }
 

@@ -30,6 +30,8 @@ struct LinearSlot {
   bool active() const { return patch != nullptr && *patched; }
   /// (n, in) -> (n, out)
   torch::Tensor operator()(const torch::Tensor& x) const;
+  /// A matrix (out, in) the way files keep this one, and back.
+  torch::Tensor turned(const torch::Tensor& matrix) const { return base.fan_in_fan_out() ? matrix.t() : matrix; }
 };
 
 /// Weight and, for layer normalisation, bias of a norm.

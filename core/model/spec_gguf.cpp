@@ -1,4 +1,3 @@
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 
@@ -59,10 +58,8 @@ DecoderSpec spec_from_gguf(const io::GgufFile& file) {
   spec.attention_output_bias = file.find("blk.0.attn_output.bias") != nullptr;
   spec.query_key_norm = file.find("blk.0.attn_q_norm.weight") != nullptr;
   spec.windows.assign(shape.num_layers, 0);
-  spec.rotary.width = shape.head_width;
-  spec.rotary.scaling = read_rope(file, prefix);
-  spec.rotary.frequencies = rotary_frequencies(spec.rotary.width, spec.rotary.scaling);
-  spec.attention_scale = 1.0 / std::sqrt(static_cast<double>(shape.head_width));
+  spec.rotary.set(shape.head_width, read_rope(file, prefix));
+  spec.attention_scales = usual_attention_scales(shape);
   check_spec(spec, where);
   return spec;
 }

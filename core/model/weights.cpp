@@ -44,10 +44,16 @@ struct Weights::Loader {
     return slot(name, layer, fits(name, shape) ? source.read(name, type).to(device) : torch::Tensor());
   }
 
-  std::shared_ptr<const WeightStorage> quantized(const std::string& name) {
+  /// A matrix as (out, in), which a `turned` one is not in the file.
+  torch::Tensor read(const std::string& name, torch::ScalarType as, bool turned) const {
+    const auto matrix = source.read(name, as);
+    return turned ? matrix.t().contiguous() : matrix;
+  }
+
+  std::shared_ptr<const WeightStorage> quantized(const std::string& name, bool turned) {
     const auto& how = *reading.quantization;
     try {
-      const auto matrix = source.read(name, how.source_type.value_or(type));
+      const auto matrix = read(name, how.source_type.value_or(type), turned);
       return kernels::quantized_storage(matrix, how.options, type)->to(device);
     } catch (const ConfigError& error) {
       say(name + ": " + error.what());
@@ -56,27 +62,43 @@ struct Weights::Loader {
   }
 
   /// What a layer's matrix is kept in where that is not a tensor in memory; else nullptr.
-  std::shared_ptr<const WeightStorage> apart(const std::string& name, int64_t layer) {
-    if (const auto packed = source.quantized(name, type)) return packed->to(device);
+  std::shared_ptr<const WeightStorage> apart(const std::string& name, int64_t layer, bool turned) {
+    if (const auto packed = source.quantized(name, type)) {
+      if (!turned) return packed->to(device);
+      say(name + ": a four-bit matrix that is kept as (in, out) can not be read; give the model it was made of");
+      return nullptr;
+    }
     if (layer < 0) return nullptr;
-    if (reading.quantization) return quantized(name);
-    return reading.lazily ? std::make_shared<LazyStorage>(source, name, type, device) : nullptr;
+    if (reading.quantization) return quantized(name, turned);
+    return reading.lazily && !turned ? std::make_shared<LazyStorage>(source, name, type, device) : nullptr;
   }
 
   LinearSlot* linear(const std::string& module, int64_t layer, int64_t out, int64_t in, bool bias) {
     const std::string name = module + ".weight";
+    const bool turned = layer >= 0 && source.spec().fan_in_fan_out;
     torch::Tensor value;
     std::shared_ptr<const WeightStorage> storage;
-    if (fits(name, {out, in})) {
-      storage = apart(name, layer);
-      if (storage == nullptr && mistakes.empty()) storage = std::make_shared<DenseStorage>(value = source.read(name, type).to(device));
+    if (fits(name, turned ? std::vector{in, out} : std::vector{out, in})) {
+      storage = apart(name, layer, turned);
+      if (storage == nullptr && mistakes.empty()) {
+        // The parameter of a turned matrix is a view of what the products are made with.
+        const auto kept = read(name, type, turned).to(device);
+        value = turned ? kept.t() : kept;
+        storage = std::make_shared<DenseStorage>(kept);
+      }
     }
     ParameterSlot* weight = slot(name, layer, value);
     ParameterSlot* shift = bias ? parameter(module + ".bias", layer, {out}) : nullptr;
     if (!mistakes.empty()) return nullptr;
-    FrozenLinear base(module, layer, storage, bias ? shift->base.value() : torch::Tensor());
+    FrozenLinear base(module, layer, storage, bias ? shift->base.value() : torch::Tensor(), turned);
     weights.linears_.push_back({base, nullptr, weight, shift, &weights.patched});
     return &weights.linears_.back();
+  }
+
+  /// The norm of a layer, or none where the architecture gives it no name.
+  NormSlot optional_norm(const std::string& module, int64_t layer) {
+    if (module.empty()) return {};
+    return norm(source.spec().layer_name(layer, module), layer, source.spec().shape.width);
   }
 
   NormSlot norm(const std::string& module, int64_t layer, int64_t width) {
@@ -111,21 +133,30 @@ struct Weights::Loader {
     }
     layer.attention_output = linear(spec.layer_name(i, n.attention_output), i, s.width, s.num_heads * s.head_width,
                                     spec.attention_output_bias);
+    layer.attention_post_norm = optional_norm(n.attention_post_norm, i);
     layer.mlp_norm = norm(spec.layer_name(i, n.mlp_norm), i, s.width);
     const int64_t parts = spec.mlp.gated && n.mlp_input.size() == 1 ? 2 : 1;
     for (const auto& module : n.mlp_input) {
       layer.mlp_input.push_back(linear(spec.layer_name(i, module), i, parts * s.mlp_width, s.width, spec.mlp_bias));
     }
     layer.mlp_output = linear(spec.layer_name(i, n.mlp_output), i, s.width, s.mlp_width, spec.mlp_bias);
+    layer.mlp_post_norm = optional_norm(n.mlp_post_norm, i);
     return layer;
   }
 
-  /// Tensors that nothing asked for. A tied head may be there again; old files carry the rotary frequencies.
+  /// A tied head may be there again; old files carry the rotary frequencies and masks.
+  bool harmless(const std::string& name) const {
+    const DecoderSpec& spec = source.spec();
+    const auto& ends = spec.names.ignored;
+    return name.ends_with("rotary_emb.inv_freq") || (spec.shape.tied_head && name == spec.names.head + ".weight") ||
+           std::any_of(ends.begin(), ends.end(), [&](const std::string& end) { return name.ends_with(end); });
+  }
+
+  /// Tensors that nothing asked for.
   void refuse_unexpected() {
     const DecoderSpec& spec = source.spec();
     for (const auto& name : source.names()) {
-      const bool harmless = name.ends_with("rotary_emb.inv_freq") || (spec.shape.tied_head && name == spec.names.head + ".weight");
-      if (!seen.contains(name) && !harmless) {
+      if (!seen.contains(name) && !harmless(name)) {
         mistakes.add(source.path().string(), "", "tensor " + name + " is not part of architecture " + spec.shape.architecture);
       }
     }
@@ -148,6 +179,9 @@ Weights::Weights(const WeightSource& source, torch::ScalarType type, torch::Devi
   const DecoderSpec& spec = source.spec();
   Loader loader{*this, source, type, device, reading, {}, {}};
   embedding = loader.parameter(spec.names.embedding + ".weight", -1, {spec.shape.vocab_size, spec.shape.width});
+  if (!spec.names.positions.empty()) {
+    positions = loader.parameter(spec.names.positions + ".weight", -1, {spec.max_positions, spec.shape.width});
+  }
   for (int64_t i = 0; i < spec.shape.num_layers; ++i) layers.push_back(loader.layer(i));
   final_norm = loader.norm(spec.names.final_norm, -1, spec.shape.width);
   if (!spec.shape.tied_head) head = loader.linear(spec.names.head, -1, spec.shape.vocab_size, spec.shape.width, /*bias=*/false);

@@ -20,9 +20,11 @@ struct Layer {
   NormSlot query_norm;                       // weight nullptr: none
   NormSlot key_norm;
   LinearSlot* attention_output = nullptr;
+  NormSlot attention_post_norm;  // weight nullptr: none
   NormSlot mlp_norm;
   std::vector<LinearSlot*> mlp_input;  // gate and up, or one
   LinearSlot* mlp_output = nullptr;
+  NormSlot mlp_post_norm;  // weight nullptr: none
 };
 
 /// How matrices are read.
@@ -49,6 +51,7 @@ class Weights {
   std::vector<Layer> layers;
   NormSlot final_norm;
   ParameterSlot* embedding = nullptr;  // (V, C)
+  ParameterSlot* positions = nullptr;  // (max_positions, C); nullptr: positions are not learned
   LinearSlot* head = nullptr;          // nullptr: tied to the embedding
   bool patched = true;                 // false: every slot behaves as if empty
 

@@ -76,7 +76,7 @@ void AlsoTrained::fill_tokens(InjectionPoints& points, const std::vector<std::st
                       "' is trained already, as a target or in modules_to_save; expected one of them");
   }
   check_token_ids(token_ids_, points, kTokens);
-  const auto table = points.embedding_table();
+  const auto table = kept_table(points);
   const auto ids = torch::tensor(token_ids_, torch::kInt64).to(table.device());
   points.fill_table(
       std::make_shared<TokenRows>(token_ids_, table.index_select(0, ids).to(points.trainable_type()), /*nested=*/true));

@@ -22,7 +22,7 @@ class DecoderPoints final : public FilledPoints {
   torch::ScalarType trainable_type() const override;
   torch::Device device() const override { return decoder_.device(); }
   std::vector<int64_t> encode(const std::string& text) const override;
-  torch::Tensor embedding_table() const override { return decoder_.weights().embedding->base.value(); }
+  torch::Tensor embedding_table() const override { return decoder_.scaled_rows(decoder_.weights().embedding->base.value()); }
   std::vector<KeyValue> keys_values(const std::vector<int64_t>& ids) const override;
   std::vector<const FrozenLinear*> weights(const Targets& targets) const override;
   std::vector<const FrozenParameter*> parameters(const Targets& targets) const override;

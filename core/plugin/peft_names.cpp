@@ -34,14 +34,15 @@ double NumberPattern::at(const std::string& module, double fallback) const {
   return fallback;
 }
 
-std::string table_module(const InjectionPoints& points) {
-  const auto table = points.embedding_table();
-  Targets all;
-  all.regex = ".*";
-  for (const auto* parameter : points.parameters(all)) {
-    if (parameter->value().is_same(table)) return parameter->name().substr(0, parameter->name().rfind('.'));
+std::string table_module(const InjectionPoints& points) { return points.shape().embedding; }
+
+torch::Tensor kept_table(const InjectionPoints& points) {
+  Targets table;
+  table.names = {table_module(points)};
+  for (const auto* parameter : points.parameters(table)) {
+    if (parameter->name() == table_module(points) + ".weight") return parameter->value();
   }
-  TORCH_CHECK(false, "table_module: the embedding table is not among the model's parameters");
+  TORCH_CHECK(false, "kept_table: the model has no tensor ", table_module(points), ".weight");
 }
 
 }  // namespace peftlab

@@ -42,6 +42,10 @@ class NumberPattern {
 /// The module path of the embedding table, "model.embed_tokens".
 std::string table_module(const InjectionPoints& points);
 
+/// The embedding table as files keep it, (V, C): what a method saves beside an adapter or changes. embedding_table() of the
+/// points gives its rows as the model uses them, which some architectures scale.
+torch::Tensor kept_table(const InjectionPoints& points);
+
 /// One field of PEFT's and the option of the same meaning.
 struct PeftName {
   const char* field;

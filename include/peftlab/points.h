@@ -32,6 +32,7 @@ struct ModelShape {
   int64_t mlp_width = 0;
   int64_t vocab_size = 0;    // V
   bool tied_head = false;    // the output head is the embedding table
+  std::string embedding = "model.embed_tokens";  // Hugging Face module path of the table
 };
 
 /// A frozen tensor of the model, under its Hugging Face name ("model.layers.3.input_layernorm.weight").
@@ -53,7 +54,8 @@ class FrozenParameter {
 class FrozenLinear {
  public:
   /// `name` is the Hugging Face module path, "model.layers.3.self_attn.q_proj"; `bias` (out) or undefined.
-  FrozenLinear(std::string name, int64_t layer, std::shared_ptr<const WeightStorage> storage, torch::Tensor bias);
+  FrozenLinear(std::string name, int64_t layer, std::shared_ptr<const WeightStorage> storage, torch::Tensor bias,
+               bool fan_in_fan_out = false);
 
   /// (..., in) -> (..., out). The gradient reaches x alone.
   torch::Tensor operator()(const torch::Tensor& x) const;
@@ -64,6 +66,9 @@ class FrozenLinear {
   int64_t layer() const { return layer_; }             // -1 for the output head
   int64_t in() const { return storage_->in(); }
   int64_t out() const { return storage_->out(); }
+  /// Whether files keep the matrix as (in, out), as GPT-2's Conv1D: so does the FrozenParameter of its name. Here, and for
+  /// patches, it is (out, in) all the same. PEFT writes fan_in_fan_out = true for an adapter of such matrices.
+  bool fan_in_fan_out() const { return fan_in_fan_out_; }
   const std::shared_ptr<const WeightStorage>& storage() const { return storage_; }
   /// For the model alone: keeps the matrix in another way.
   void set_storage(std::shared_ptr<const WeightStorage> storage) { storage_ = std::move(storage); }
@@ -73,6 +78,7 @@ class FrozenLinear {
   int64_t layer_;
   std::shared_ptr<const WeightStorage> storage_;
   torch::Tensor bias_;  // (out), or undefined
+  bool fan_in_fan_out_;
 };
 
 /// Vectors put before every sequence. Computed once per step and shared by all sequences.
@@ -149,7 +155,9 @@ class InjectionPoints {
 
   /// Token ids of a text, with the special tokens a tokenizer adds by itself.
   virtual std::vector<int64_t> encode(const std::string& text) const = 0;
-  virtual torch::Tensor embedding_table() const = 0;  // (V, C)
+  /// What the model makes of each token before the first layer, without its position: (V, C). The table itself, except
+  /// where the architecture scales its rows (Gemma): then scaled, and the table is the parameter shape().embedding + ".weight".
+  virtual torch::Tensor embedding_table() const = 0;
   /// What the base model computes for `ids` at positions 0 .., after rotation and norms: one per layer, (n, K, D) each.
   virtual std::vector<KeyValue> keys_values(const std::vector<int64_t>& ids) const = 0;
 

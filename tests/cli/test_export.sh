@@ -46,6 +46,8 @@ is ! -e x
 
 expect 0 "$PEFTLAB" merge "$model" --adapter "$methods/lora" merged
 holds out 'merged: merged model, weights in float32' 'changed tensors: 4 of 21' 'largest change of a logit, merged against unmerged:'
+expect 0 "$PEFTLAB" merge "$PEFTLAB_ROOT/tests/golden/models/gpt2" --adapter "$methods/lora_gpt2" merged-gpt2
+holds out 'changed tensors: 2 of 28'
 rm -r run/adapter/1-lora
 expect 0 "$PEFTLAB" merge run merged-run
 holds out 'changed tensors: 4 of 21'

@@ -19,6 +19,10 @@ narrow out
 expect 0 "$PEFTLAB" inspect --json "$model"
 holds out '"architecture": "llama"' '"stored_type": "F32"' '"num_layers": 2'
 python3 -c 'import json, sys; json.load(sys.stdin)' <out || failed 'inspect --json is no JSON'
+expect 0 "$PEFTLAB" inspect "$PEFTLAB_ROOT/tests/golden/models/gpt2"
+holds out 'gpt2' '128 tokens' 'transformer.h.*.attn.c_attn' '96 x 32' 'c_attn, c_proj, c_fc, or "all-linear"'
+expect 0 "$PEFTLAB" inspect --json "$PEFTLAB_ROOT/tests/golden/models/gpt2"
+holds out 'transformer.wpe.weight' 'transformer.h.*.ln_1.bias' '"num_parameters": 33664'
 expect 0 "$PEFTLAB" inspect "$adapter"
 holds out LORA 'read by' 'method lora' 'lora_A.weight' models/llama
 expect 0 "$PEFTLAB" inspect --json "$adapter"

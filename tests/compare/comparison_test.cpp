@@ -78,11 +78,11 @@ TEST(Comparison, HolmAdjustsAgainstAChosenBaselineAndAllAgainstTheBest) {
 
 TEST(Comparison, BestIsBoldOnlyBeyondChanceAndWithSeeds) {
   auto runs = three_methods();
-  std::erase_if(runs, [](const Run& run) { return run.name == "same"; });
+  std::erase_if(runs, [](const auto& run) { return run.name == "same"; });
   EXPECT_TRUE(compare(runs, {}).rows[0].is_alone);
   EXPECT_THAT(markdown_text(lay_out(compare(runs, {}))), HasSubstr("**90.50**"));
   EXPECT_THAT(markdown_text(lay_out(compare(three_methods(), {}))), Not(HasSubstr("**90.50**")));
-  std::erase_if(runs, [](const Run& run) { return run.seed != 0; });
+  std::erase_if(runs, [](const auto& run) { return run.seed != 0; });
   const auto one = compare(runs, {});
   EXPECT_FALSE(one.rows[0].is_alone);
   EXPECT_FALSE(one.rows[1].ties_with_best);
@@ -99,7 +99,7 @@ TEST(Comparison, OneSeedSaysSoAndIsTestedExactly) {
 
 TEST(Comparison, TwoSeedsAndMixedNumbersOfSeedsAreTold) {
   auto runs = three_methods();
-  std::erase_if(runs, [](const Run& run) {
+  std::erase_if(runs, [](const auto& run) {
     return (run.name == "good" && run.seed == 2) || (run.name == "same" && run.seed != 1);
   });
   const auto c = compare(runs, {.baseline = "poor", .split = ""});

@@ -19,7 +19,7 @@ using testing::SizeIs;
 
 class Record : public testing::Test {
  protected:
-  Run read(const io::Json& record, const std::string& predictions = "") {
+  compare::Run read(const io::Json& record, const std::string& predictions = "") {
     write(folder_.path() / "run.json", record.dump(2));
     if (!predictions.empty()) write(folder_.path() / "predictions.jsonl", predictions);
     return read_run(folder_.path());

@@ -71,7 +71,9 @@ INSTANTIATE_TEST_SUITE_P(Lora, MergeGolden,
                                          std::pair("lora_embedding", "llama"), std::pair("lora_layers", "llama"),
                                          std::pair("lora_modules_to_save", "llama"), std::pair("lora_patterns", "llama"),
                                          std::pair("lora_regex", "llama"), std::pair("lora_rslora", "llama"),
-                                         std::pair("lora_target_parameters", "llama"), std::pair("lora_tied_embedding", "llama_tied")),
+                                         std::pair("lora_target_parameters", "llama"), std::pair("lora_tied_embedding", "llama_tied"),
+                                         std::pair("lora_gpt2", "gpt2"), std::pair("lora_gpt2_all", "gpt2"), std::pair("lora_gpt_neo", "gpt_neo"),
+                                         std::pair("lora_gemma2", "gemma2"), std::pair("lora_phi3", "phi3")),
                          [](const auto& info) { return std::string(info.param.first); });
 
 TEST_F(Merge, RefusesByNameWhatNoWeightCanHold) {
