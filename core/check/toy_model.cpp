@@ -21,6 +21,25 @@ const std::vector<ToyModel> kModels = {
     {"qwen2", "biases of queries, keys and values", R"({"model_type": "qwen2", "tie_word_embeddings": true})"},
     {"qwen3", "norms of queries and keys, heads wider than the model", R"({"model_type": "qwen3", "head_dim": 16})"},
     {"mistral", "a sliding window", R"({"model_type": "mistral", "sliding_window": 5})"},
+    {"gpt2", "learned positions, layer norms, one matrix of queries, keys and values, matrices kept as (in, out)",
+     R"({"model_type": "gpt2", "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128})"},
+    {"gpt_neo", "learned positions, a window in every second layer",
+     R"({"model_type": "gpt_neo", "num_layers": 2, "num_heads": 4, "attention_types": [[["global", "local"], 1]],
+         "window_size": 5, "intermediate_size": 48})"},
+    {"gemma", "scaled rows of the table, norms of 1 + w",
+     R"({"model_type": "gemma", "head_dim": 16, "hidden_act": "gelu_pytorch_tanh", "tie_word_embeddings": true})"},
+    {"gemma2", "norms after attention and MLP, capped scores and logits",
+     R"({"model_type": "gemma2", "head_dim": 8, "hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": 16,
+         "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0, "sliding_window": 5,
+         "layer_types": ["sliding_attention", "full_attention"], "tie_word_embeddings": true})"},
+    {"phi3", "one matrix of queries, keys and values, one of gate and up",
+     R"({"model_type": "phi3", "original_max_position_embeddings": 256})"},
+    {"glm", "rotated pairs over half of each head",
+     R"({"model_type": "glm", "head_dim": 8, "attention_bias": true,
+         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}})"},
+    {"glm4", "the same, and norms after attention and MLP",
+     R"({"model_type": "glm4", "head_dim": 8, "attention_bias": true,
+         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}})"},
 };
 
 /// The kind's own settings over those that all share.
@@ -54,17 +73,39 @@ std::vector<Matrix> matrices_of_a_layer(const DecoderSpec& spec) {
   return all;
 }
 
-/// The shape of a tensor by its Hugging Face name; what is no matrix is a norm.
+/// The layer's matrix of a module, or nullptr.
+const Matrix* matrix_of(const std::vector<Matrix>& matrices, const std::string& module) {
+  for (const auto& matrix : matrices) {
+    if (module.ends_with("." + matrix.module)) return &matrix;
+  }
+  return nullptr;
+}
+
+/// The shape of a tensor by its Hugging Face name, as a file keeps it; what is no matrix is a norm.
 std::vector<int64_t> shape_of(const DecoderSpec& spec, const std::string& name) {
   const std::string module = name.substr(0, name.rfind('.'));
   const ModelShape& s = spec.shape;
   if (module == spec.names.embedding || module == spec.names.head) return {s.vocab_size, s.width};
-  for (const auto& matrix : matrices_of_a_layer(spec)) {
-    if (!module.ends_with("." + matrix.module)) continue;
-    return name.ends_with(".bias") ? std::vector<int64_t>{matrix.out} : std::vector<int64_t>{matrix.out, matrix.in};
+  if (module == spec.names.positions) return {spec.max_positions, s.width};
+  const auto matrices = matrices_of_a_layer(spec);
+  if (const auto* matrix = matrix_of(matrices, module)) {
+    if (name.ends_with(".bias")) return {matrix->out};
+    return spec.fan_in_fan_out ? std::vector{matrix->in, matrix->out} : std::vector{matrix->out, matrix->in};
   }
   const bool of_heads = module.ends_with("." + spec.names.query_norm) || module.ends_with("." + spec.names.key_norm);
   return {of_heads ? s.head_width : s.width};
+}
+
+/// What values of the standard normal distribution are multiplied by to suit the tensor.
+double size_of(const DecoderSpec& spec, const std::string& name, int64_t num_dimensions) {
+  const std::string module = name.substr(0, name.rfind('.'));
+  if (name.ends_with(".bias")) return kBiasSize;
+  if (num_dimensions == 1) return kNormSpread;
+  if (module == spec.names.embedding) return kTableSize / spec.embedding_scale;
+  if (module == spec.names.positions) return kTableSize;
+  const auto matrices = matrices_of_a_layer(spec);
+  const auto* matrix = matrix_of(matrices, module);
+  return 1.0 / std::sqrt(static_cast<double>(matrix != nullptr ? matrix->in : spec.shape.width));
 }
 
 class ToySource final : public model::WeightSource {
@@ -76,19 +117,15 @@ class ToySource final : public model::WeightSource {
   std::string stored_type() const override { return "F32"; }
   std::string hash() const override { return path_.string(); }
   const std::filesystem::path& path() const override { return path_; }
+  std::vector<int64_t> shape(const std::string& name) const override { return shape_of(spec_, name); }
 
   torch::Tensor read(const std::string& name, torch::ScalarType type) const override {
     const auto shape = shape_of(spec_, name);
     const auto generator = at::detail::createCPUGenerator(io::stream_seed(seed_, "toy", name));
     auto drawn = torch::empty(shape, torch::kFloat32).normal_(0.0, 1.0, generator);
-    if (name.ends_with(".bias"))
-      drawn.mul_(kBiasSize);
-    else if (shape.size() == 1)
-      drawn.mul_(kNormSpread).add_(1.0);
-    else if (name == spec_.names.embedding + ".weight")
-      drawn.mul_(kTableSize);
-    else
-      drawn.mul_(1.0 / std::sqrt(static_cast<double>(shape[1])));
+    drawn.mul_(size_of(spec_, name, drawn.dim()));
+    const bool gain = drawn.dim() == 1 && !name.ends_with(".bias");
+    if (gain && !spec_.norm.plus_one) drawn.add_(1.0);
     return drawn.to(type);
   }
 

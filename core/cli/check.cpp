@@ -109,9 +109,9 @@ void print_text(const check::Report& report, bool verbose) {
   for (const auto& line : report.lines) print_line(line);
   std::cout << report.method << (report.kept() ? ": every promise is kept" : ": promises are broken") << "; tried "
             << report.trials.size() << " ways in " << check::shown_figure(report.seconds) << " s";
-  if (!report.refused.empty())
-    std::cout << ", refused " << report.refused.size() << (verbose ? "" : " (--verbose lists them)");
   std::cout << "\n";
+  if (!report.refused.empty())
+    std::cout << "refused " << report.refused.size() << " ways" << (verbose ? "\n" : "; --verbose lists them\n");
   if (!verbose) return;
   for (const auto& trial : report.trials) print_column("  tried    ", 11, trial);
   for (const auto& refused : report.refused) print_column("  refused  ", 11, refused);

@@ -64,7 +64,7 @@ std::string wrapped(const std::string& text, int columns) {
 std::string terminal_text(const Layout& layout, int columns, bool wide) {
   const bool marks =
       std::any_of(layout.marks.begin(), layout.marks.end(), [](const std::string& mark) { return !mark.empty(); });
-  std::string text = layout.title + "\n\n";
+  std::string text = wrapped(layout.title, columns) + "\n";
   if (wide) {
     text += table_of(
         layout, kUnlimited, [](const Column&) { return true; }, marks);

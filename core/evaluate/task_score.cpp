@@ -34,7 +34,7 @@ MeanLoss mean_loss(const model::Decoder& decoder, const std::vector<model::Seque
   const size_t size = static_cast<size_t>(batch_size);
   for (size_t at = 0; at < sequences.size() && !(cancelled && cancelled()); at += size) {
     const std::vector<model::Sequence> part(sequences.begin() + at, sequences.begin() + std::min(at + size, sequences.size()));
-    const auto batch = model::labelled_batch(decoder, part, decoder.may_share(part));
+    const auto batch = model::labelled_batch(decoder, part, /*share_beginning=*/true);
     if (batch.num_labels == 0) continue;
     const auto losses = decoder.label_losses(batch).to(torch::kCPU, torch::kFloat64);
     sum += (losses * batch.label_counts.to(torch::kFloat64)).sum().item<double>();

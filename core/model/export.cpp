@@ -118,7 +118,7 @@ Tensors all_tensors(const WeightSource& source, torch::ScalarType type) {
   for (const auto& slot : weights.parameters()) {
     if (slot.base.value().defined()) tensors.emplace(slot.base.name(), slot.base.value());
   }
-  for (const auto& slot : weights.linears()) tensors.try_emplace(slot.weight->base.name(), slot.base.weight());
+  for (const auto& slot : weights.linears()) tensors.try_emplace(slot.weight->base.name(), slot.turned(slot.base.weight()));
   return tensors;
 }
 

@@ -65,11 +65,6 @@ Tensors state_tensors(const std::string& weight, const kernels::QuantizedTensors
 
 bool write_quantized(const std::filesystem::path& folder, const DecoderSpec& spec, const Weights& weights,
                      torch::ScalarType type, const Quantization& quantization, const std::filesystem::path& source) {
-  if (spec.fan_in_fan_out) {
-    throw ConfigError(source.string() + ": the matrices of " + spec.shape.architecture +
-                      " are kept as (in, out), for which transformers has no four-bit form; use the model as it is with "
-                      "\"model\": {\"quantize\": ...} in an experiment");
-  }
   Tensors tensors;
   for (const auto& slot : weights.parameters()) {
     if (slot.base.value().defined()) tensors.emplace(slot.base.name(), slot.base.value().contiguous());

@@ -49,6 +49,22 @@ std::string HuggingFaceSource::in_file(const std::string& name) const {
 
 bool HuggingFaceSource::has(const std::string& name) const { return tensors_.find(in_file(name)) != nullptr; }
 
+torch::Tensor HuggingFaceSource::read(const std::string& name, torch::ScalarType type) const {
+  if (quantized_.has(in_file(name))) return kernels::dequantized(quantized_.read(in_file(name)), type);
+  return to_tensor(tensors_.at(in_file(name)), folder_.string()).to(type);
+}
+
+std::vector<int64_t> HuggingFaceSource::shape(const std::string& name) const {
+  const auto there = in_file(name);
+  return quantized_.has(there) ? quantized_.shape(there) : tensors_.at(there).shape;
+}
+
+std::shared_ptr<const kernels::QuantizedStorage> HuggingFaceSource::quantized(const std::string& name, torch::ScalarType type) const {
+  const auto there = in_file(name);
+  if (!quantized_.has(there)) return nullptr;
+  return std::make_shared<kernels::QuantizedStorage>(quantized_.read(there), type, /*product_type=*/type);
+}
+
 std::vector<std::string> HuggingFaceSource::names() const {
   auto names = tensors_.names();
   std::erase_if(names, [&](const auto& name) { return quantized_.is_state(name); });
@@ -57,20 +73,6 @@ std::vector<std::string> HuggingFaceSource::names() const {
     if (!name.starts_with(spec_.names.head + ".")) name = spec_.names.base + "." + name;
   }
   return names;
-}
-
-torch::Tensor HuggingFaceSource::read(const std::string& name, torch::ScalarType type) const {
-  if (quantized_.has(in_file(name))) return kernels::dequantized(quantized_.read(in_file(name)), type);
-  return to_tensor(tensors_.at(in_file(name)), folder_.string()).to(type);
-}
-
-std::vector<int64_t> HuggingFaceSource::shape(const std::string& name) const {
-  return quantized_.has(in_file(name)) ? quantized_.shape(in_file(name)) : tensors_.at(in_file(name)).shape;
-}
-
-std::shared_ptr<const kernels::QuantizedStorage> HuggingFaceSource::quantized(const std::string& name, torch::ScalarType type) const {
-  if (!quantized_.has(in_file(name))) return nullptr;
-  return std::make_shared<kernels::QuantizedStorage>(quantized_.read(in_file(name)), type, /*product_type=*/type);
 }
 
 std::string HuggingFaceSource::stored_type() const {

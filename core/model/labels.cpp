@@ -6,7 +6,7 @@
 namespace peftlab::model {
 
 Batch labelled_batch(const Decoder& decoder, const std::vector<Sequence>& sequences, bool share_beginning) {
-  Batch batch = make_batch(sequences, share_beginning);
+  Batch batch = make_batch(sequences, share_beginning && decoder.may_share(sequences));
   if (decoder.num_virtual_rows() == 0) return batch;
   std::map<int64_t, int64_t> counts;
   for (const Sequence& s : sequences) ++counts[s.labels.front()];

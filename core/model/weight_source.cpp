@@ -5,6 +5,11 @@
 
 namespace peftlab::model {
 
+torch::Tensor WeightSource::read_matrix(const std::string& name, torch::ScalarType type) const {
+  const auto kept = read(name, type);
+  return spec().fan_in_fan_out && !is_quantized() ? kept.t().contiguous() : kept;
+}
+
 std::unique_ptr<WeightSource> open_weights(const std::filesystem::path& path) {
   const std::string extension = path.extension().string();
   if (!std::filesystem::exists(path)) {

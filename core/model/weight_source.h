@@ -20,6 +20,8 @@ class WeightSource {
   virtual bool has(const std::string& name) const = 0;
   /// A fresh tensor of the given type on the CPU, decoded where it is kept quantised. Throws ConfigError naming file and tensor when it is missing.
   virtual torch::Tensor read(const std::string& name, torch::ScalarType type) const = 0;
+  /// A matrix of a layer as (out, in), however files keep it.
+  torch::Tensor read_matrix(const std::string& name, torch::ScalarType type) const;
   /// The shape of a tensor there is; of a quantised matrix that of the matrix.
   virtual std::vector<int64_t> shape(const std::string& name) const { return read(name, torch::kFloat32).sizes().vec(); }
   /// The matrix as it is kept, for a model of `type`, where the source keeps it quantised; else nullptr.

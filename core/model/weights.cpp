@@ -44,17 +44,11 @@ struct Weights::Loader {
     return slot(name, layer, fits(name, shape) ? source.read(name, type).to(device) : torch::Tensor());
   }
 
-  /// A matrix as (out, in), which a `turned` one is not in the file.
-  torch::Tensor read(const std::string& name, torch::ScalarType as, bool turned) const {
-    const auto matrix = source.read(name, as);
-    return turned ? matrix.t().contiguous() : matrix;
-  }
-
-  std::shared_ptr<const WeightStorage> quantized(const std::string& name, bool turned) {
+  std::shared_ptr<const WeightStorage> quantized(const std::string& name) {
     const auto& how = *reading.quantization;
     try {
-      const auto matrix = read(name, how.source_type.value_or(type), turned);
-      return kernels::quantized_storage(matrix, how.options, type)->to(device);
+      const auto whole = source.read_matrix(name, how.source_type.value_or(type));
+      return kernels::quantized_storage(whole, how.options, type)->to(device);
     } catch (const ConfigError& error) {
       say(name + ": " + error.what());
       return nullptr;
@@ -62,15 +56,11 @@ struct Weights::Loader {
   }
 
   /// What a layer's matrix is kept in where that is not a tensor in memory; else nullptr.
-  std::shared_ptr<const WeightStorage> apart(const std::string& name, int64_t layer, bool turned) {
-    if (const auto packed = source.quantized(name, type)) {
-      if (!turned) return packed->to(device);
-      say(name + ": a four-bit matrix that is kept as (in, out) can not be read; give the model it was made of");
-      return nullptr;
-    }
+  std::shared_ptr<const WeightStorage> apart(const std::string& name, int64_t layer) {
+    if (const auto packed = source.quantized(name, type)) return packed->to(device);
     if (layer < 0) return nullptr;
-    if (reading.quantization) return quantized(name, turned);
-    return reading.lazily && !turned ? std::make_shared<LazyStorage>(source, name, type, device) : nullptr;
+    if (reading.quantization) return quantized(name);
+    return reading.lazily ? std::make_shared<LazyStorage>(source, name, type, device) : nullptr;
   }
 
   LinearSlot* linear(const std::string& module, int64_t layer, int64_t out, int64_t in, bool bias) {
@@ -78,16 +68,13 @@ struct Weights::Loader {
     const bool turned = layer >= 0 && source.spec().fan_in_fan_out;
     torch::Tensor value;
     std::shared_ptr<const WeightStorage> storage;
-    if (fits(name, turned ? std::vector{in, out} : std::vector{out, in})) {
-      storage = apart(name, layer, turned);
-      if (storage == nullptr && mistakes.empty()) {
-        // The parameter of a turned matrix is a view of what the products are made with.
-        const auto kept = read(name, type, turned).to(device);
-        value = turned ? kept.t() : kept;
-        storage = std::make_shared<DenseStorage>(kept);
-      }
+    // Four-bit files of turned matrices hold them as (out, in): they were made of linear layers put in their places.
+    if (fits(name, turned && !source.is_quantized() ? std::vector{in, out} : std::vector{out, in})) {
+      storage = apart(name, layer);
+      if (storage == nullptr && mistakes.empty()) storage = std::make_shared<DenseStorage>(value = (layer < 0 ? source.read(name, type) : source.read_matrix(name, type)).to(device));
     }
-    ParameterSlot* weight = slot(name, layer, value);
+    // The parameter of a turned matrix is a view of what the products are made with.
+    ParameterSlot* weight = slot(name, layer, turned && value.defined() ? value.t() : value);
     ParameterSlot* shift = bias ? parameter(module + ".bias", layer, {out}) : nullptr;
     if (!mistakes.empty()) return nullptr;
     FrozenLinear base(module, layer, storage, bias ? shift->base.value() : torch::Tensor(), turned);
@@ -211,7 +198,7 @@ void Weights::load(ParameterSlot& slot) {
   if (owner == linears_.end() || dynamic_cast<const LazyStorage*>(owner->base.storage().get()) == nullptr) return;
   const auto value = owner->base.weight();
   owner->base.set_storage(std::make_shared<DenseStorage>(value));
-  slot.base = FrozenParameter(slot.base.name(), slot.base.layer(), value);
+  slot.base = FrozenParameter(slot.base.name(), slot.base.layer(), owner->turned(value));
 }
 
 void Weights::load_rest() {

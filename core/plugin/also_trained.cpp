@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "peftlab/peft.h"
 #include "peftlab/token_rows.h"
 
 namespace peftlab {

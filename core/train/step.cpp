@@ -36,7 +36,7 @@ torch::Tensor StepRunner::weighted_losses(const model::Batch& batch, int64_t ste
 torch::Tensor StepRunner::micro_batch(const std::vector<size_t>& examples, int64_t step, int64_t index, double num_labels,
                                       StepReport& report) {
   const auto sequences = chosen(job_.examples, examples);
-  auto batch = model::labelled_batch(*job_.decoder, sequences, sharing_ && job_.decoder->may_share(sequences));
+  auto batch = model::labelled_batch(*job_.decoder, sequences, sharing_);
   const uint64_t draws = kernels::num_dropout_draws();
   auto loss = weighted_losses(batch, step, index);
   if (may_switch_ && sharing_ && kernels::num_dropout_draws() != draws) {

@@ -102,7 +102,8 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return info.param.name; });
 
 TEST(Check, AGoodMethodKeepsEverything) {
-  const auto report = check_method(plugin::load_method(kSinners / "sinner.so"), {{"sin", "none"}}, {});
+  const io::Json options = {{"sin", "none"}, {"targets", "all-linear"}};
+  const auto report = check_method(plugin::load_method(kSinners / "sinner.so"), options, {});
   EXPECT_EQ(with_verdict(report, Verdict::kept).size(), promises().size()) << faults_of(report);
   EXPECT_EQ(report.trials.size(), toy_models().size());
   for (const auto& line : report.lines) EXPECT_GT(line.finding.num_compared(), 0) << line.promise->name;

@@ -41,7 +41,8 @@ inline io::Json record(const std::string& name, int64_t seed, double accuracy, i
   return io::Json::parse(R"({
     "peftlab": "0.1.0", "result_version": 1, "status": "finished", "started": "2026-01-01T00:00:00Z",
     "experiment": {"model": {"name": "tiny"}, "task": "roads.json", "train": {"epochs": 3.0, "learning_rate": 0.001},
-                   "evaluate": {"splits": ["test"], "max_items": {"dev": null, "test": null}, "max_new_tokens": 96, "batch_size": 32}},
+                   "evaluate": {"splits": ["test"], "max_items": {"dev": null, "test": null},
+                                "max_new_tokens": 96, "batch_size": 32}},
     "hashes": {"model": "m1", "data": "d1", "task": "t1", "tokenizer": "k1", "format": "f1", "forgetting": "g1"},
     "numbers": {"base_type": "bfloat16", "device": "cpu"},
     "machine": {"processor": "P", "cores": 2, "threads": 2, "libtorch": "2.13.0", "build": "release"},
