@@ -72,8 +72,7 @@ def steps_of(folder):
 
 def train(places, dtype, name):
     ours = places.work / name
-    record, _ = run(places, ours, {**QUIET, "/model/dtype": {"bf16": "bfloat16", "f32": "float32"}[dtype],
-                                   "/train/log_every_steps": 1})
+    record, _ = run(places, ours, {**QUIET, "/model/dtype": dtype, "/train/log_every_steps": 1})
     theirs = places.peer("train_peft.py", places.model, places.roads, "--method", "lora", "--dtype", dtype, "--steps",
                          STEPS // 2, "--warm", WARM)
     return [("useful training tokens/s", statistics.median(s["useful_tokens_per_second"] for s in steps_of(ours)),
