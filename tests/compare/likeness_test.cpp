@@ -86,14 +86,14 @@ TEST(Likeness, SplitsIntoGroupsAndLosesNothing) {
 }
 
 TEST(FindRuns, SearchesFolders) {
-  TemporaryFolder folder;
+  test::Scratch folder;
   for (const char* name : {"b/seed0", "a/seed0", "a/seed1"}) {
-    write(folder.path() / name / "run.json", record(std::string(1, name[0]), name[6] - '0', 0.5, 4).dump());
+    write(folder.folder() / name / "run.json", record(std::string(1, name[0]), name[6] - '0', 0.5, 4).dump());
   }
-  write(folder.path() / "crashed" / "metrics.jsonl", "");
-  write(folder.path() / "unrelated" / "notes.json", "{}");
+  write(folder.folder() / "crashed" / "metrics.jsonl", "");
+  write(folder.folder() / "unrelated" / "notes.json", "{}");
   const auto found =
-      find_runs({folder.path(), folder.path() / "a" / "seed0", folder.path() / "b" / "seed0" / "run.json"});
+      find_runs({folder.folder(), folder.folder() / "a" / "seed0", folder.folder() / "b" / "seed0" / "run.json"});
   ASSERT_THAT(found.runs, SizeIs(4));
   EXPECT_EQ(found.runs[0].name, "a");
   EXPECT_EQ(found.runs[1].seed, 1);
@@ -103,10 +103,10 @@ TEST(FindRuns, SearchesFolders) {
 }
 
 TEST(FindRuns, SaysWhereThereIsNothing) {
-  TemporaryFolder folder;
-  EXPECT_THAT([&] { find_runs({folder.path()}); },
+  test::Scratch folder;
+  EXPECT_THAT([&] { find_runs({folder.folder()}); },
               ThrowsMessage<ConfigError>(HasSubstr("no runs found; expected folders with run.json")));
-  EXPECT_THAT([&] { find_runs({folder.path() / "x"}); },
+  EXPECT_THAT([&] { find_runs({folder.folder() / "x"}); },
               ThrowsMessage<ConfigError>(HasSubstr("x: no such file or folder")));
 }
 

@@ -20,16 +20,16 @@ using testing::SizeIs;
 class Record : public testing::Test {
  protected:
   compare::Run read(const io::Json& record, const std::string& predictions = "") {
-    write(folder_.path() / "run.json", record.dump(2));
-    if (!predictions.empty()) write(folder_.path() / "predictions.jsonl", predictions);
-    return read_run(folder_.path());
+    write(folder_.folder() / "run.json", record.dump(2));
+    if (!predictions.empty()) write(folder_.folder() / "predictions.jsonl", predictions);
+    return read_run(folder_.folder());
   }
 
-  TemporaryFolder folder_;
+  test::Scratch folder_;
 };
 
 TEST_F(Record, IsReadWhole) {
-  write(folder_.path() / "adapter" / "adapter_model.safetensors", std::string(300, 'x'));
+  write(folder_.folder() / "adapter" / "adapter_model.safetensors", std::string(300, 'x'));
   const auto run = read(record("alpha", 2, 0.5, 4), predictions({1, 0, 0.5, 0.5}));
   EXPECT_EQ(run.problem, "");
   EXPECT_THAT(run.warnings, IsEmpty());
@@ -70,12 +70,12 @@ TEST_F(Record, SeedAndProseDoNotMakeOtherSettings) {
 }
 
 TEST_F(Record, MissingIsARowWithItsReason) {
-  EXPECT_THAT(read_run(folder_.path() / "nowhere").problem, HasSubstr("has no run.json"));
+  EXPECT_THAT(read_run(folder_.folder() / "nowhere").problem, HasSubstr("has no run.json"));
 }
 
 TEST_F(Record, BrokenIsARowWithItsPlace) {
-  write(folder_.path() / "run.json", "{\"name\": \"alpha\",\n \"seed\": }");
-  const auto run = read_run(folder_.path());
+  write(folder_.folder() / "run.json", "{\"name\": \"alpha\",\n \"seed\": }");
+  const auto run = read_run(folder_.folder());
   EXPECT_THAT(run.problem, HasSubstr("cannot be read: "));
   EXPECT_THAT(run.problem, HasSubstr("run.json:2:10"));
   EXPECT_NE(run.name, "");
@@ -84,8 +84,8 @@ TEST_F(Record, BrokenIsARowWithItsPlace) {
 TEST_F(Record, TruncatedAtAnyByteIsNeverAResult) {
   const auto text = record("alpha", 0, 0.5, 4).dump();
   for (size_t length = 0; length < text.size(); length += 13) {
-    write(folder_.path() / "run.json", text.substr(0, length));
-    EXPECT_THAT(read_run(folder_.path()).problem, HasSubstr("cannot be read")) << length;
+    write(folder_.folder() / "run.json", text.substr(0, length));
+    EXPECT_THAT(read_run(folder_.folder()).problem, HasSubstr("cannot be read")) << length;
   }
 }
 
@@ -99,8 +99,8 @@ TEST_F(Record, NewerVersionIsNotGuessedAt) {
 
 TEST_F(Record, OtherJsonIsNoRecord) {
   EXPECT_THAT(read({{"name", "x"}}).problem, HasSubstr("it has no result_version"));
-  write(folder_.path() / "run.json", "[1, 2]");
-  EXPECT_THAT(read_run(folder_.path()).problem, HasSubstr("it has no result_version"));
+  write(folder_.folder() / "run.json", "[1, 2]");
+  EXPECT_THAT(read_run(folder_.folder()).problem, HasSubstr("it has no result_version"));
 }
 
 TEST_F(Record, UnfinishedRunsSayWhatHappened) {
@@ -187,15 +187,15 @@ TEST(JsonSkim, BearsDepthWithoutEnd) {
 }
 
 TEST(LearningCurve, AddsUpTokens) {
-  TemporaryFolder folder;
-  write(folder.path() / "metrics.jsonl",
+  test::Scratch folder;
+  write(folder.folder() / "metrics.jsonl",
         "{\"step\":1,\"loss_task\":0.5,\"loss\":0.6,\"num_useful_tokens\":100,\"seconds\":2.0}\n"
         "{\"step\":1,\"dev_loss\":0.4}\n"
         "{\"step\":2,\"loss_task\":\"nan\",\"num_useful_tokens\":50,\"seconds\":1.0}\n"
         "rubbish\n"
         "{\"step\":2,\"loss_task\":0.1,\"num_useful_tokens\":50}\n"
         "{\"step\":3,\"loss_task\":0.1,\"num_use");
-  const auto curve = read_learning_curve(folder.path() / "metrics.jsonl");
+  const auto curve = read_learning_curve(folder.folder() / "metrics.jsonl");
   ASSERT_THAT(curve.points, SizeIs(2));
   EXPECT_EQ(curve.points[0].task_loss, 0.5);
   EXPECT_EQ(curve.points[1].num_useful_tokens, 150);
@@ -203,7 +203,7 @@ TEST(LearningCurve, AddsUpTokens) {
   EXPECT_TRUE(std::isnan(curve.points[1].task_loss));
   EXPECT_THAT(curve.warnings, ElementsAre(HasSubstr("metrics.jsonl:4: expected one JSON object"),
                                           HasSubstr("step 2 stands behind step 2")));
-  EXPECT_THROW(read_learning_curve(folder.path() / "nowhere"), ConfigError);
+  EXPECT_THROW(read_learning_curve(folder.folder() / "nowhere"), ConfigError);
 }
 
 }  // namespace

@@ -59,10 +59,10 @@ TEST(SciPy, Agrees) {
   std::mt19937 random(11);
   const Scores a = random_scores(random, 4, 40, 0.8), b = random_scores(random, 4, 40, 0.5);
   const std::vector<double> p_values = {0.03, 0.2, 0.004, 0.9, 0.03};
-  TemporaryFolder folder;
-  write(folder.path() / "given.json", io::Json{{"a", rows_of(a)}, {"b", rows_of(b)}, {"p_values", p_values}}.dump());
+  test::Scratch folder;
+  write(folder.folder() / "given.json", io::Json{{"a", rows_of(a)}, {"b", rows_of(b)}, {"p_values", p_values}}.dump());
   const auto text = output_of(python() + " " + PEFTLAB_SOURCE_DIR + "/tests/compare/reference.py < " +
-                              (folder.path() / "given.json").string());
+                              (folder.folder() / "given.json").string());
   ASSERT_NE(text, "");
   const auto theirs = io::Json::parse(text);
   expect_near(mean_squares(a), theirs["mean_squares"]);

@@ -6,7 +6,7 @@
 
 #include "core/io/mapped_file.h"
 #include "peftlab/error.h"
-#include "scratch.h"
+#include "tests/support/scratch.h"
 #include "small_disk.h"
 
 namespace peftlab::io {

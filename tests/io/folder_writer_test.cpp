@@ -10,7 +10,7 @@
 #include "core/io/files.h"
 #include "core/io/lock_file.h"
 #include "peftlab/error.h"
-#include "scratch.h"
+#include "tests/support/scratch.h"
 #include "small_disk.h"
 
 namespace peftlab::io {

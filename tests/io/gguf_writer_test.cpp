@@ -4,7 +4,7 @@
 
 #include "core/io/gguf.h"
 #include "peftlab/error.h"
-#include "scratch.h"
+#include "tests/support/scratch.h"
 
 namespace peftlab::io {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "mutation.h"
 #include "peftlab/error.h"
-#include "scratch.h"
+#include "tests/support/scratch.h"
 
 namespace peftlab::io {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "core/io/safetensors.h"
 #include "peftlab/error.h"
-#include "scratch.h"
+#include "tests/support/scratch.h"
 
 namespace peftlab::io {
 namespace {

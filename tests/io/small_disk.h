@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "scratch.h"
+#include "tests/support/scratch.h"
 
 namespace peftlab::test {
 

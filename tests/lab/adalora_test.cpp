@@ -8,6 +8,7 @@
 #include "core/plugin/adapter_folder.h"
 #include "core/train/order.h"
 #include "peftlab/orthogonality.h"
+#include "tests/support/scratch.h"
 #include "tests/support/tolerance.h"
 #include "tests/support/trained.h"
 
@@ -143,14 +144,12 @@ TEST(AdaLora, ResumesToTheSameBitsBeforeWhileAndAfterItAllocates) {
   };
   const auto whole = finish(0, {});
   for (const int64_t stop : {1, 5, 7, 9}) {
-    std::string pattern = (fs::temp_directory_path() / "peftlab-adalora-XXXXXX").string();
-    const fs::path folder = ::mkdtemp(pattern.data());
-    finish(stop, folder);
-    const auto resumed = finish(0, folder);
+    const test::Scratch scratch;
+    finish(stop, scratch.folder());
+    const auto resumed = finish(0, scratch.folder());
     for (const auto& [name, tensor] : whole) {
       EXPECT_TRUE(torch::equal(tensor.nan_to_num(), resumed.at(name).nan_to_num())) << "after " << stop << ": " << name;
     }
-    fs::remove_all(folder);
   }
 }
 
@@ -213,12 +212,10 @@ TEST(AdaLora, MatricesWithoutAnyTripletAreSavedAndRead) {
   EXPECT_EQ(saved.tensors.at("base_model.model." + value + ".lora_B").sizes(), (std::vector<int64_t>{16, 3}));
   EXPECT_EQ(saved.config.find("rank_pattern")->fields().find(value + ".lora_E")->list().size(), 4u);
 
-  std::string pattern = (fs::temp_directory_path() / "peftlab-adalora-XXXXXX").string();
-  const fs::path folder = ::mkdtemp(pattern.data());
-  plugin::write_adapter(folder / "adapter", saved);
+  const test::Scratch scratch;
+  plugin::write_adapter(scratch / "adapter", saved);
   model::Decoder decoder(*model::open_weights(test::golden("models/llama")), torch::kFloat32, torch::kCPU);
-  auto set = lab::attach_adapter(decoder, folder / "adapter", nullptr);
-  fs::remove_all(folder);
+  auto set = lab::attach_adapter(decoder, scratch / "adapter", nullptr);
   toy.method().train(false);
   const auto batch = model::make_batch(test::sharing_sequences(2, 5), false);
   EXPECT_LT(test::difference(decoder.logits(decoder.hidden(batch)), toy.decoder->logits(toy.decoder->hidden(batch))),

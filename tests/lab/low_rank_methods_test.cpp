@@ -8,11 +8,10 @@
 #include <fstream>
 
 #include "core/lab/merge.h"
-#include "core/plugin/adapter_folder.h"
 #include "core/plugin/json_value.h"
 #include "peftlab/low_rank.h"
+#include "tests/support/read_again.h"
 #include "tests/support/tolerance.h"
-#include "tests/support/toy.h"
 
 namespace peftlab {
 namespace {
@@ -61,24 +60,7 @@ void expect_equal(const torch::Tensor& got, const torch::Tensor& expected, doubl
   EXPECT_LT(test::difference(got, expected), allowed * (1.0 + expected.abs().max().item<double>()));
 }
 
-fs::path scratch() {
-  std::string pattern = (fs::temp_directory_path() / "peftlab-low-rank-XXXXXX").string();
-  return ::mkdtemp(pattern.data());
-}
-
-// The model with the adapter of a toy, written and read again.
-struct Read {
-  model::Decoder decoder;
-  lab::MethodSet set;
-
-  Read(test::Toy& toy, const std::string& model, torch::ScalarType type)
-      : decoder(*model::open_weights(test::golden(model)), type, torch::kCPU) {
-    const auto folder = scratch();
-    plugin::write_adapter(folder / "adapter", toy.method().adapter("base"));
-    set = lab::attach_adapter(decoder, folder / "adapter", nullptr);
-    fs::remove_all(folder);
-  }
-};
+using test::Read;
 
 torch::Tensor logits(model::Decoder& decoder) {
   const torch::NoGradGuard no_grad;
@@ -282,15 +264,14 @@ TEST(Decomposition, RefusesWhatItCannotStart) {
 }
 
 TEST(Decomposition, ThatWasDrawnIsNotMadeAgain) {
-  const auto folder = scratch();
+  const test::Scratch folder;
   fs::copy(test::golden("methods/lora_pissa_init"), folder / "adapter");
-  auto config = io::read_json(folder / "adapter" / "adapter_config.json").value;
+  auto config = io::read_json(folder / "adapter/adapter_config.json").value;
   config["init_lora_weights"] = "pissa_niter_4";
-  std::ofstream(folder / "adapter" / "adapter_config.json") << config;
+  std::ofstream(folder / "adapter/adapter_config.json") << config;
   model::Decoder decoder(*model::open_weights(test::golden("models/llama")), torch::kFloat32, torch::kCPU);
   EXPECT_THAT(test::message_of([&] { lab::attach_adapter(decoder, folder / "adapter", nullptr); }),
               HasSubstr("init: 'pissa_niter_4' of an adapter that is read drew random numbers"));
-  fs::remove_all(folder);
 }
 
 TEST(Ranks, AboveAMatrixAreRefusedWithItsNameAndSize) {

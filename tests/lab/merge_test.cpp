@@ -9,6 +9,7 @@
 
 #include "core/model/export.h"
 #include "tests/support/golden.h"
+#include "tests/support/scratch.h"
 #include "tests/support/tolerance.h"
 
 namespace peftlab::lab {
@@ -52,12 +53,10 @@ TEST_P(MergeGolden, EqualsPeftAndTheUnmergedModel) {
   }
   EXPECT_EQ(compared, 1);
 
-  std::string pattern = (fs::temp_directory_path() / "peftlab-merge-XXXXXX").string();
-  const fs::path scratch = ::mkdtemp(pattern.data());
+  const test::Scratch scratch;
   model::write_hugging_face(scratch / "hf", merged.spec, merged.tensors, torch::kFloat32, golden(std::string("models/") + base));
   const model::Decoder written(*model::open_weights(scratch / "hf"), torch::kFloat32, torch::kCPU);
   const auto check = check_merged(decoder, written, kPrompts);
-  fs::remove_all(scratch);
   EXPECT_LE(check.largest_change, allowed(decoder, check.largest_logit));
   EXPECT_GT(check.adapter_change, 100 * allowed(decoder, check.largest_logit));
   EXPECT_EQ(check.num_tokens, 12);

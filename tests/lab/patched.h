@@ -2,10 +2,9 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include "core/plugin/adapter_folder.h"
 #include "peftlab/low_rank.h"
+#include "tests/support/read_again.h"
 #include "tests/support/tolerance.h"
 #include "tests/support/toy.h"
 
@@ -40,21 +39,6 @@ struct Patched {
   }
   torch::Tensor output() const { return patch->forward(*base, x); }
   torch::Tensor tensor(const std::string& name) const { return patch->named_parameters()[name]; }
-};
-
-/// The adapter of a toy on the model again.
-struct Read {
-  model::Decoder decoder;
-  lab::MethodSet set;
-
-  Read(Toy& toy, const std::string& model)
-      : decoder(*model::open_weights(golden(model)), torch::kFloat64, torch::kCPU) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "peftlab-other-XXXXXX").string();
-    const std::filesystem::path folder = ::mkdtemp(pattern.data());
-    plugin::write_adapter(folder / "adapter", toy.method().adapter("base"));
-    set = lab::attach_adapter(decoder, folder / "adapter", nullptr);
-    std::filesystem::remove_all(folder);
-  }
 };
 
 }  // namespace peftlab::test

@@ -9,6 +9,7 @@
 #include "core/train/checkpoint.h"
 #include "core/train/trainer.h"
 #include "tests/lab/prompt_options.h"
+#include "tests/support/scratch.h"
 #include "tests/support/tolerance.h"
 #include "tests/support/toy.h"
 
@@ -138,8 +139,7 @@ TEST_P(Prompts, TheSeedDecidesTheStart) {
 }
 
 TEST_P(Prompts, AnInterruptedRunEndsWithTheSameBits) {
-  std::string folder = (fs::temp_directory_path() / "peftlab-prompts-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const test::Scratch scratch;
   struct Stopper : train::Observer {
     std::atomic<bool> stop{false};
     int64_t after = 0;
@@ -165,9 +165,8 @@ TEST_P(Prompts, AnInterruptedRunEndsWithTheSameBits) {
     return state;
   };
   const auto whole = state_after({}, 0);
-  state_after(folder, 2);
-  for (const auto& [name, tensor] : state_after(folder, 0)) EXPECT_TRUE(torch::equal(tensor, whole.at(name))) << name;
-  fs::remove_all(folder);
+  state_after(scratch.folder(), 2);
+  for (const auto& [name, tensor] : state_after(scratch.folder(), 0)) EXPECT_TRUE(torch::equal(tensor, whole.at(name))) << name;
 }
 
 std::string kind_of(const testing::TestParamInfo<const char*>& info) {

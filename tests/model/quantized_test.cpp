@@ -11,7 +11,7 @@
 #include "core/model/export_quantized.h"
 #include "core/plugin/decoder_points.h"
 #include "tests/io/mutation.h"
-#include "tests/io/scratch.h"
+#include "tests/support/scratch.h"
 #include "tests/support/golden.h"
 #include "tests/support/tolerance.h"
 

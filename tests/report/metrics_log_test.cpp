@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "peftlab/error.h"
-#include "temporary_folder.h"
+#include "tests/support/scratch.h"
 
 namespace peftlab::report {
 namespace {
@@ -20,30 +20,30 @@ class MetricsLogTest : public ::testing::Test {
   std::string forgotten(const std::string& text, int64_t step) {
     write(text);
     MetricsLog(file_).forget_after(step);
-    return contents(file_);
+    return test::bytes_of(file_);
   }
 
-  TemporaryFolder folder_;
-  std::filesystem::path file_ = folder_.path() / "metrics.jsonl";
+  test::Scratch folder_;
+  std::filesystem::path file_ = folder_.folder() / "metrics.jsonl";
 };
 
 TEST_F(MetricsLogTest, WritesOneObjectALineInTheOrderGiven) {
   MetricsLog log(file_);
   log.append({{"step", 1}, {"loss", 0.5}, {"a", "路\n"}});
-  EXPECT_EQ(contents(file_), "{\"step\":1,\"loss\":0.5,\"a\":\"路\\n\"}\n");  // readable before the log is closed
+  EXPECT_EQ(test::bytes_of(file_), "{\"step\":1,\"loss\":0.5,\"a\":\"路\\n\"}\n");  // readable before the log is closed
   log.append({{"step", 2}});
-  EXPECT_THAT(contents(file_), ::testing::EndsWith("{\"step\":2}\n"));
+  EXPECT_THAT(test::bytes_of(file_), ::testing::EndsWith("{\"step\":2}\n"));
 }
 
 TEST_F(MetricsLogTest, ShowsWhatIsNotFinite) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   MetricsLog(file_).append({{"loss", std::nan("")}, {"more", {kInfinity, -kInfinity, 1.5}}});
-  EXPECT_EQ(contents(file_), "{\"loss\":\"nan\",\"more\":[\"inf\",\"-inf\",1.5]}\n");
+  EXPECT_EQ(test::bytes_of(file_), "{\"loss\":\"nan\",\"more\":[\"inf\",\"-inf\",1.5]}\n");
 }
 
 TEST_F(MetricsLogTest, BytesThatAreNotUtf8DoNotStopARun) {
   MetricsLog(file_).append({{"text", "a\xff"}});
-  EXPECT_EQ(contents(file_), "{\"text\":\"a\xef\xbf\xbd\"}\n");
+  EXPECT_EQ(test::bytes_of(file_), "{\"text\":\"a\xef\xbf\xbd\"}\n");
 }
 
 TEST_F(MetricsLogTest, ForgetsLaterStepsAndATornLine) {
@@ -61,7 +61,7 @@ TEST_F(MetricsLogTest, GoesOnWithTheFileItCleaned) {
   MetricsLog log(file_);
   log.forget_after(1);
   log.append({{"step", 2}});
-  EXPECT_EQ(contents(file_), "{\"step\":1}\n{\"step\":2}\n");
+  EXPECT_EQ(test::bytes_of(file_), "{\"step\":1}\n{\"step\":2}\n");
 }
 
 TEST_F(MetricsLogTest, ABrokenLineInTheMiddleIsNamed) {

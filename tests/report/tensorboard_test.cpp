@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "peftlab/error.h"
-#include "temporary_folder.h"
+#include "tests/support/scratch.h"
 
 namespace peftlab::report {
 namespace {
@@ -77,7 +77,7 @@ uint32_t slow_masked_crc(const std::string& bytes) {
 }
 
 std::vector<Fields> events(const std::filesystem::path& file) {
-  const std::string all = contents(file);
+  const std::string all = test::bytes_of(file);
   std::vector<Fields> result;
   for (size_t at = 0; at < all.size();) {
     const std::string length = all.substr(at, 8);
@@ -108,14 +108,14 @@ TEST(TensorBoard, ChecksumsMatchThePublishedVectors) {
 }
 
 TEST(TensorBoard, ScalarsAreEventsAnIndependentReaderFinds) {
-  const TemporaryFolder folder;
-  TensorBoardWriter writer(folder.path());
+  const test::Scratch folder;
+  TensorBoardWriter writer(folder.folder());
   writer.scalar("train/loss", 300, 0.25);
   writer.scalar("train/損失", 301, std::nan(""));
-  ASSERT_EQ(files_of(folder.path()).size(), 1u);
-  EXPECT_THAT(files_of(folder.path())[0].filename().string(),
+  ASSERT_EQ(files_of(folder.folder()).size(), 1u);
+  EXPECT_THAT(files_of(folder.folder())[0].filename().string(),
               ::testing::MatchesRegex("events\\.out\\.tfevents\\.[0-9]{10}\\..*\\.[0-9]+\\.[0-9]+"));
-  const auto all = events(files_of(folder.path())[0]);
+  const auto all = events(files_of(folder.folder())[0]);
   ASSERT_EQ(all.size(), 3u);
   EXPECT_EQ(at(all[0], 3), "brain.Event:2");
   EXPECT_GT(as<double>(at(all[1], 1)), 1.6e9);
@@ -127,9 +127,9 @@ TEST(TensorBoard, ScalarsAreEventsAnIndependentReaderFinds) {
 }
 
 TEST(TensorBoard, TextIsAStringTensorOfTheTextPlugin) {
-  const TemporaryFolder folder;
-  TensorBoardWriter(folder.path()).text("samples", 7, "路\n**x**");
-  const Fields value = value_of(events(files_of(folder.path())[0]).at(1));
+  const test::Scratch folder;
+  TensorBoardWriter(folder.folder()).text("samples", 7, "路\n**x**");
+  const Fields value = value_of(events(files_of(folder.folder())[0]).at(1));
   const Fields tensor = fields(at(value, 8)), metadata = fields(at(value, 9));
   EXPECT_EQ(at(tensor, 1), "7");  // DT_STRING
   EXPECT_EQ(at(tensor, 8), "路\n**x**");
@@ -138,11 +138,11 @@ TEST(TensorBoard, TextIsAStringTensorOfTheTextPlugin) {
 }
 
 TEST(TensorBoard, HparamsCarryNumbersTextsAndTheGroup) {
-  const TemporaryFolder folder;
-  TensorBoardWriter writer(folder.path());
+  const test::Scratch folder;
+  TensorBoardWriter writer(folder.folder());
   writer.hparams({{"rank", 8}}, {{"method", "some"}}, "roads");
   writer.end_session(false);
-  const auto all = events(files_of(folder.path())[0]);
+  const auto all = events(files_of(folder.folder())[0]);
   ASSERT_EQ(all.size(), 3u);
   const Fields start = value_of(all[1]), end = value_of(all[2]);
   EXPECT_EQ(at(start, 1), "_hparams_/session_start_info");
@@ -160,21 +160,21 @@ TEST(TensorBoard, HparamsCarryNumbersTextsAndTheGroup) {
 }
 
 TEST(TensorBoard, AResumedRunOpensAFileThatSortsBehind) {
-  const TemporaryFolder folder;
+  const test::Scratch folder;
   std::vector<std::filesystem::path> in_order;
   for (int i = 0; i < 5; ++i) {
-    TensorBoardWriter writer(folder.path());
-    for (const auto& file : files_of(folder.path()))
+    TensorBoardWriter writer(folder.folder());
+    for (const auto& file : files_of(folder.folder()))
       if (std::find(in_order.begin(), in_order.end(), file) == in_order.end()) in_order.push_back(file);
   }
-  EXPECT_EQ(in_order, files_of(folder.path()));
+  EXPECT_EQ(in_order, files_of(folder.folder()));
   EXPECT_EQ(in_order.size(), 5u);
 }
 
 TEST(TensorBoard, ForgettingIsASessionStartAtTheNextStep) {
-  const TemporaryFolder folder;
-  TensorBoardWriter(folder.path()).forget_after(10);
-  const Fields mark = events(files_of(folder.path())[0]).at(1);
+  const test::Scratch folder;
+  TensorBoardWriter(folder.folder()).forget_after(10);
+  const Fields mark = events(files_of(folder.folder())[0]).at(1);
   EXPECT_EQ(at(mark, 2), "11");
   EXPECT_EQ(at(fields(at(mark, 7)), 1), "1");
 }
@@ -188,18 +188,18 @@ TEST(TensorBoard, TensorBoardItselfReadsTheFile) {
   const std::string python = given ? given : "python3";
   if (std::system(("'" + python + "' -c 'import tensorboard' >/dev/null 2>&1").c_str()) != 0)
     GTEST_SKIP() << "no python3 with tensorboard (PEFTLAB_PEER_PYTHON names another one)";
-  const TemporaryFolder folder;
+  const test::Scratch folder;
   {
-    TensorBoardWriter writer(folder.path());
+    TensorBoardWriter writer(folder.folder());
     for (int step = 1; step <= 20; ++step) writer.scalar("train/loss", step, 1.0 / step);
     writer.hparams({{"rank", 8}}, {{"method", "some"}}, "roads");
   }
-  TensorBoardWriter resumed(folder.path());
+  TensorBoardWriter resumed(folder.folder());
   resumed.forget_after(10);
   for (int step = 11; step <= 15; ++step) resumed.scalar("train/loss", step, 2.0);
   resumed.text("sample", 15, "hello");
   resumed.end_session(true);
-  const std::string script = (folder.path() / "read.py").string();
+  const std::string script = (folder.folder() / "read.py").string();
   std::ofstream(script) << R"(
 import sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -217,7 +217,7 @@ assert start.group_name == 'roads' and start.hparams['rank'].number_value == 8 a
 content = a.SummaryMetadata('_hparams_/session_end_info').plugin_data.content
 assert plugin_data_pb2.HParamsPluginData.FromString(content).session_end_info.status == 1
 )";
-  EXPECT_EQ(std::system(("'" + python + "' '" + script + "' '" + folder.path().string() + "'").c_str()), 0);
+  EXPECT_EQ(std::system(("'" + python + "' '" + script + "' '" + folder.folder().string() + "'").c_str()), 0);
 }
 
 }  // namespace

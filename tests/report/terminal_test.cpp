@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "core/report/progress_line.h"
-#include "temporary_folder.h"
+#include "tests/support/scratch.h"
 
 namespace peftlab::report {
 namespace {
@@ -141,8 +141,8 @@ void work(ProgressLine& line) {
 }
 
 TEST(ProgressLine, PipedIsPlainLinesAndFew) {
-  const TemporaryFolder folder;
-  const auto file = folder.path() / "out";
+  const test::Scratch folder;
+  const auto file = folder.folder() / "out";
   const int out = open(file.c_str(), O_WRONLY | O_CREAT, 0600);
   {
     const StandardError redirected(out);
@@ -150,15 +150,15 @@ TEST(ProgressLine, PipedIsPlainLinesAndFew) {
     work(line);
   }
   close(out);
-  const std::string text = contents(file);
+  const std::string text = test::bytes_of(file);
   EXPECT_THAT(text, StartsWith("a note\ntraining  3,000/3,000  loss 0.5 x  in 0."));
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
 }
 
 TEST(ProgressLine, QuietSaysNothing) {
-  const TemporaryFolder folder;
-  const auto file = folder.path() / "out";
+  const test::Scratch folder;
+  const auto file = folder.folder() / "out";
   const int out = open(file.c_str(), O_WRONLY | O_CREAT, 0600);
   {
     const StandardError redirected(out);
@@ -166,7 +166,7 @@ TEST(ProgressLine, QuietSaysNothing) {
     work(line);
   }
   close(out);
-  EXPECT_EQ(contents(file), "");
+  EXPECT_EQ(test::bytes_of(file), "");
 }
 
 TEST(ProgressLine, OnATerminalItRewritesOneLineAtMostTenTimesASecond) {
