@@ -10,6 +10,12 @@ add_library(peftlab_settings INTERFACE)
 target_include_directories(peftlab_settings INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
 target_compile_options(peftlab_settings INTERFACE -Wall -Wextra -Wno-unknown-pragmas -Wno-restrict $<$<BOOL:${PEFTLAB_WARNINGS_AS_ERRORS}>:-Werror>)
 
+# Most of a compilation is what libtorch's headers cost, however short the file: several files of a folder that needs them are
+# compiled as one. It asks of them that no two give one name to different things; the presets for development compile each
+# file by itself.
+option(PEFTLAB_UNITY "compile several files of a folder at once" ON)
+set(PEFTLAB_UNITY_FILES 8)
+
 # peftlab_folder(io [TORCH] [DEPENDS quant ...] [LIBRARIES target ...])
 # builds core/<name>/*.cpp as the static library core_<name>. TORCH gives it libtorch and a precompiled header.
 function(peftlab_folder name)
@@ -29,6 +35,7 @@ function(peftlab_folder name)
   if(ARG_TORCH)
     target_link_libraries(core_${name} PUBLIC peftlab_torch)
     peftlab_precompile(core_${name})
+    set_target_properties(core_${name} PROPERTIES UNITY_BUILD ${PEFTLAB_UNITY} UNITY_BUILD_BATCH_SIZE ${PEFTLAB_UNITY_FILES})
   endif()
   set_property(GLOBAL APPEND PROPERTY PEFTLAB_OBJECTS $<TARGET_OBJECTS:core_${name}>)
   set_property(GLOBAL APPEND PROPERTY PEFTLAB_LIBRARIES ${ARG_LIBRARIES})

@@ -7,7 +7,7 @@
 namespace peftlab::check {
 namespace {
 
-constexpr char kWhere[] = "the adapter";
+constexpr char kAdapterPlace[] = "the adapter";
 
 std::optional<Fields> options_of(const plugin::MethodLibrary& library, const Fields& config) {
   if (const auto own = plugin::own_method(config)) {
@@ -21,7 +21,7 @@ std::optional<Fields> options_of(const plugin::MethodLibrary& library, const Fie
 }  // namespace
 
 Adapter as_from_a_file(const Adapter& adapter) {
-  const auto document = io::parse_json(plugin::to_json(adapter.config).dump(), kWhere);
+  const auto document = io::parse_json(plugin::to_json(adapter.config).dump(), kAdapterPlace);
   return {plugin::to_fields(document.value), adapter.tensors};
 }
 
@@ -31,8 +31,8 @@ bool reads_its_own(const plugin::MethodLibrary& library, const Adapter& adapter)
 
 plugin::CreatedMethod created_from(const plugin::MethodLibrary& library, const Adapter& adapter) {
   const auto options = options_of(library, adapter.config);
-  if (!options) return plugin::create_from_adapter(adapter, kWhere);
-  const io::Document document{plugin::to_json(*options), [](const io::Pointer&) { return std::string(kWhere); }};
+  if (!options) return plugin::create_from_adapter(adapter, kAdapterPlace);
+  const io::Document document{plugin::to_json(*options), [](const io::Pointer&) { return std::string(kAdapterPlace); }};
   io::Mistakes mistakes;
   auto created = plugin::create_method(library, document, "", mistakes);
   mistakes.throw_if_any();

@@ -11,7 +11,7 @@ namespace {
 
 using model::DecoderSpec;
 
-constexpr char kWhere[] = "a model that methods are tried on";
+constexpr char kToyPlace[] = "a model that methods are tried on";
 constexpr double kBiasSize = 0.2, kNormSpread = 0.2, kTableSize = 0.5;
 
 const std::vector<ToyModel> kModels = {
@@ -47,8 +47,8 @@ DecoderSpec spec_of(const ToyModel& model) {
   auto config =
       io::parse_json(R"({"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "vocab_size": 64, "max_position_embeddings": 256, "rms_norm_eps": 1e-5})",
-                     kWhere);
-  config.value.update(io::parse_json(model.config, kWhere).value);
+                     kToyPlace);
+  config.value.update(io::parse_json(model.config, kToyPlace).value);
   return model::spec_from_hugging_face(config);
 }
 

@@ -42,7 +42,7 @@ void check(const torch::Tensor& q, const DecodeCache& cache) {
               "decode_attention: shared keys of ", cache.shared_k.sizes(), " do not fit own keys of ", cache.own_k.sizes());
 }
 
-torch::Tensor contiguous(const torch::Tensor& x) { return x.defined() ? x.contiguous() : x; }
+torch::Tensor contiguous_or_none(const torch::Tensor& x) { return x.defined() ? x.contiguous() : x; }
 
 /// x (B, T, K, D) itself when each row's heads lie together, so that a cache with room to grow is not copied.
 torch::Tensor with_rows_whole(const torch::Tensor& x) {
@@ -59,7 +59,7 @@ FirstSeen first_seen(const DecodeCache& cache, int64_t window) {
   FirstSeen seen{std::vector<int64_t>(batch, 0), std::vector<int64_t>(batch, 0)};
   if (window == 0) return seen;
   const auto lengths = cache.lengths.contiguous(), positions = cache.positions.contiguous();
-  const auto shared = contiguous(cache.shared_positions);
+  const auto shared = contiguous_or_none(cache.shared_positions);
   const int64_t* const from = elements<int64_t>(shared);
   const int64_t* const to = from + (shared.defined() ? shared.numel() : 0);
   TORCH_CHECK(std::is_sorted(from, to), "decode_attention: shared_positions must not go back");
@@ -131,7 +131,7 @@ torch::Tensor decode_attention(const torch::Tensor& q, const DecodeCache& cache,
   }
   const auto seen = first_seen(cache, options.window);
   const auto rows = q.contiguous();
-  const auto shared_k = contiguous(cache.shared_k), shared_v = contiguous(cache.shared_v);
+  const auto shared_k = contiguous_or_none(cache.shared_k), shared_v = contiguous_or_none(cache.shared_v);
   const auto lengths = cache.lengths.contiguous();
   auto result = torch::empty_like(rows);
   with_row_type(q.scalar_type(), [&](auto tag) {

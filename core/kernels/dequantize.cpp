@@ -8,7 +8,7 @@ namespace peftlab::kernels {
 
 namespace {
 
-constexpr int64_t kElementsForAThread = 1 << 15;
+constexpr int64_t kDecodedForAThread = 1 << 15;
 
 quant::Rounding rounding_of(torch::ScalarType type) {
   return type == torch::kBFloat16 ? quant::Rounding::kBfloat16
@@ -36,7 +36,7 @@ void decode_all(const QuantizedTensors& t, T* to) {
   const auto* packed = t.packed.const_data_ptr<uint8_t>();
   const int64_t n = t.num_elements();
   parallel_for(
-      0, t.format.num_blocks(n), 1 + kElementsForAThread / t.format.block_size,
+      0, t.format.num_blocks(n), 1 + kDecodedForAThread / t.format.block_size,
       [&](int64_t first, int64_t last) { quant::decode(t.format, scales, rounding, packed, n, first, last, to); });
 }
 

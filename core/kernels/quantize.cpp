@@ -16,7 +16,7 @@ namespace peftlab::kernels {
 
 namespace {
 
-constexpr int64_t kElementsForAThread = 1 << 14;
+constexpr int64_t kEncodedForAThread = 1 << 14;
 
 torch::Tensor floats(int64_t n) { return torch::empty({n}, torch::kFloat32); }
 torch::Tensor bytes(int64_t n) { return torch::empty({n}, torch::kUInt8); }
@@ -30,7 +30,7 @@ void encode_all(const torch::Tensor& x, const QuantizationOptions& options, Quan
   const auto* values = x.const_data_ptr<float>();
   auto* packed = t.packed.mutable_data_ptr<uint8_t>();
   auto* absmax = t.absmax.mutable_data_ptr<float>();
-  parallel_for(0, blocks, 1 + kElementsForAThread / t.format.block_size, [&](int64_t first, int64_t last) {
+  parallel_for(0, blocks, 1 + kEncodedForAThread / t.format.block_size, [&](int64_t first, int64_t last) {
     quant::encode(t.format, rules, values, n, first, last, packed, absmax);
   });
 }
@@ -53,7 +53,7 @@ QuantizationError error_of(const torch::Tensor& x, const QuantizedTensors& t) {
   const int64_t n = x.numel(), stretches = (n + kStretch - 1) / kStretch;
   std::vector<loops::ErrorSums> parts(static_cast<size_t>(stretches));
   const auto *original = x.const_data_ptr<float>(), *again = decoded.const_data_ptr<float>();
-  parallel_for(0, stretches, 1 + kElementsForAThread / kStretch, [&](int64_t first, int64_t last) {
+  parallel_for(0, stretches, 1 + kEncodedForAThread / kStretch, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) {
       parts[static_cast<size_t>(i)] =
           loops::error_sums(original + i * kStretch, again + i * kStretch, std::min(kStretch, n - i * kStretch));

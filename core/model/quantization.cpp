@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/model/float_type.h"
 #include "core/model/weights.h"
 
 namespace peftlab::model {
@@ -11,10 +12,6 @@ const std::vector<std::string> kTypes = {"bfloat16", "float16", "float32"};
 
 const char* type_name(torch::ScalarType type) {
   return type == torch::kBFloat16 ? "bfloat16" : type == torch::kHalf ? "float16" : "float32";
-}
-
-torch::ScalarType type_named(const std::string& name) {
-  return name == "bfloat16" ? torch::kBFloat16 : name == "float16" ? torch::kHalf : torch::kFloat32;
 }
 
 void add(QuantizedMatrices& all, const kernels::QuantizedStorage& one) {
@@ -80,9 +77,9 @@ std::optional<Quantization> quantization_from_json(const io::Json& json, const s
   found.options.type = reader.choice("type", std::nullopt, {"nf4", "fp4"}, "how matrices are kept");
   found.options.double_quantization = reader.flag("double_quantization", std::nullopt, "scales in 8 bits");
   found.options.block_size = reader.integer("block_size", std::nullopt, "values that share a scale");
-  found.source_type = type_named(reader.choice("source_type", std::nullopt, kTypes, "what was quantised"));
+  found.source_type = float_type(reader.choice("source_type", std::nullopt, kTypes, "what was quantised"));
   const auto compute_type = reader.choice("compute_type", "", kTypes, "of products; the model's if not given");
-  if (!compute_type.empty()) found.options.compute_type = type_named(compute_type);
+  if (!compute_type.empty()) found.options.compute_type = float_type(compute_type);
   found.options.cpu_rules = reader.choice("rules", std::nullopt, {"cuda", "cpu"}, "how values are rounded") == "cpu";
   mistakes.throw_if_any();
   kernels::check_quantization(found.options);

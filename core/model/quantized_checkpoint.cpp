@@ -8,6 +8,7 @@
 
 #include "core/io/object_reader.h"
 #include "core/io/utf8.h"
+#include "core/model/float_type.h"
 #include "core/quant/scales.h"
 
 namespace peftlab::model {
@@ -38,10 +39,6 @@ bool says_four_bits(const io::Document& config) {
   return true;
 }
 
-torch::ScalarType type_named(const std::string& name) {
-  return name == "bfloat16" ? torch::kBFloat16 : name == "float16" ? torch::kHalf : torch::kFloat32;
-}
-
 void read_shape(io::ObjectReader& reader, State& state) {
   const auto shape = reader.any("shape", "rows and columns");
   const auto fits = [&](size_t i) {
@@ -67,7 +64,7 @@ State read_state(const io::Document& document, const std::string& type, io::Mist
     state.described.format.block_size = quant::kLeastBlock;
   }
   state.described.source_type =
-      type_named(reader.choice("dtype", std::nullopt, {"float32", "bfloat16", "float16"}, "the matrix's type"));
+      float_type(reader.choice("dtype", std::nullopt, {"float32", "bfloat16", "float16"}, "the matrix's type"));
   read_shape(reader, state);
   state.is_double = reader.has("nested_blocksize") || reader.has("nested_dtype") || reader.has("nested_offset");
   if (state.is_double) {

@@ -6,10 +6,6 @@
 namespace peftlab {
 namespace {
 
-bool contains(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 Targets every_linear_layer() {
   Targets targets;
   targets.all_linear = true;
@@ -35,12 +31,13 @@ std::optional<Fields> options_of_peft_type(const std::string& peft_type, const F
 
 void set_peft_targets_without(Fields& config, const std::vector<std::string>& lacking, const Targets& targets,
                               const std::vector<std::string>& filled) {
-  const bool inexpressible = (contains(lacking, "exclude_modules") && !targets.exclude.empty()) ||
-                             (contains(lacking, "layers_to_transform") && !targets.layers.empty());
+  const auto lacks = [&](const std::string& field) { return std::find(lacking.begin(), lacking.end(), field) != lacking.end(); };
+  const bool inexpressible = (lacks("exclude_modules") && !targets.exclude.empty()) ||
+                             (lacks("layers_to_transform") && !targets.layers.empty());
   Fields said;
   set_peft_targets(said, inexpressible ? every_linear_layer() : targets, filled);
   for (const auto& [field, value] : said.items()) {
-    if (!contains(lacking, field)) config.set(field, value);
+    if (!lacks(field)) config.set(field, value);
   }
 }
 
