@@ -10,9 +10,8 @@ add_library(peftlab_settings INTERFACE)
 target_include_directories(peftlab_settings INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
 target_compile_options(peftlab_settings INTERFACE -Wall -Wextra -Wno-unknown-pragmas -Wno-restrict $<$<BOOL:${PEFTLAB_WARNINGS_AS_ERRORS}>:-Werror>)
 
-# Most of a compilation is what libtorch's headers cost, however short the file: several files of a folder that needs them are
-# compiled as one. It asks of them that no two give one name to different things; the presets for development compile each
-# file by itself.
+# Most of a compilation is what headers cost, however short the file: several files of a folder are compiled as one. It asks of
+# them that no two give one name to different things; the presets for development compile each file by itself.
 option(PEFTLAB_UNITY "compile several files of a folder at once" ON)
 set(PEFTLAB_UNITY_FILES 8)
 
@@ -26,6 +25,7 @@ function(peftlab_folder name)
     return()
   endif()
   add_library(core_${name} STATIC ${sources})
+  set_target_properties(core_${name} PROPERTIES UNITY_BUILD ${PEFTLAB_UNITY} UNITY_BUILD_BATCH_SIZE ${PEFTLAB_UNITY_FILES})
   target_link_libraries(core_${name} PUBLIC peftlab_settings ${ARG_LIBRARIES})
   foreach(other ${ARG_DEPENDS})
     if(TARGET core_${other})
@@ -35,7 +35,6 @@ function(peftlab_folder name)
   if(ARG_TORCH)
     target_link_libraries(core_${name} PUBLIC peftlab_torch)
     peftlab_precompile(core_${name})
-    set_target_properties(core_${name} PROPERTIES UNITY_BUILD ${PEFTLAB_UNITY} UNITY_BUILD_BATCH_SIZE ${PEFTLAB_UNITY_FILES})
   endif()
   set_property(GLOBAL APPEND PROPERTY PEFTLAB_OBJECTS $<TARGET_OBJECTS:core_${name}>)
   set_property(GLOBAL APPEND PROPERTY PEFTLAB_LIBRARIES ${ARG_LIBRARIES})

@@ -7,21 +7,18 @@
 // l starts at 1, so the patched model equals the base model before the first step.
 
 #include <algorithm>
-#include <regex>
 
-#include "peftlab/default_targets.h"
+#include "peftlab/matrix_targets.h"
 #include "peftlab/method.h"
-#include "peftlab/peft_form.h"
+#include "peftlab/module_choice.h"
 #include "peftlab/starts.h"
 
 namespace {
 
 using peftlab::Fields;
 using peftlab::ModuleTable;
-using peftlab::Targets;
-using peftlab::Value;
 
-// What PEFT fills in each architecture; of that, the feed-forward modules.
+// What PEFT fills in each architecture. The last is the feed-forward module.
 const ModuleTable kFilled = {{"llama", {"k_proj", "v_proj", "down_proj"}},
                              {"mistral", {"k_proj", "v_proj", "down_proj"}},
                              {"gemma", {"q_proj", "v_proj", "down_proj"}},
@@ -33,17 +30,6 @@ const ModuleTable kFilled = {{"llama", {"k_proj", "v_proj", "down_proj"}},
                              {"gpt_neo", {"q_proj", "v_proj", "c_proj"}},
                              {"gpt_neox", {"query_key_value", "dense_4h_to_h"}},
                              {"phi", {"q_proj", "v_proj", "fc2"}}};
-const ModuleTable kFeedForward = {{"llama", {"down_proj"}},
-                                  {"mistral", {"down_proj"}},
-                                  {"gemma", {"down_proj"}},
-                                  {"gemma2", {"down_proj"}},
-                                  {"gemma3_text", {"down_proj"}},
-                                  {"qwen2", {"down_proj"}},
-                                  {"qwen3", {"down_proj"}},
-                                  {"gpt2", {"mlp.c_proj"}},
-                                  {"gpt_neo", {"c_proj"}},
-                                  {"gpt_neox", {"dense_4h_to_h"}},
-                                  {"phi", {"fc2"}}};
 
 class Rescale final : public peftlab::WeightPatch {
  public:
@@ -71,42 +57,26 @@ class Rescale final : public peftlab::WeightPatch {
 class Ia3 final : public peftlab::Method {
  public:
   explicit Ia3(peftlab::Options& options)
-      : targets_(
-            options.targets("targets", Targets(), "which matrices are filled; none: those usual for the architecture")),
-        start_(peftlab::read_start(options, "true: ones, \"random\": normal")) {
-    const auto value = options.any("feedforward",
-                                   "which of them scale their input: name endings, or a regular expression; "
-                                   "null: those usual for the architecture");
-    if (value.is_null()) return;
-    given_ = true;
-    try {
-      if (value.is_text()) regex_ = std::regex(value.text());
-      if (value.is_text())
-        pattern_ = value.text();
-      else
-        feedforward_ = value.texts();
-    } catch (const peftlab::ConfigError& error) {
-      options.mistake("feedforward", std::string(error.what()) + "; expected module names, or a regular expression");
-    } catch (const std::regex_error& error) {
-      options.mistake("feedforward", "'" + value.text() + "' is no regular expression: " + error.what());
-    }
-  }
+      : targets_(options),
+        start_(peftlab::read_start(options, "true: ones, \"random\": normal")),
+        feedforward_(options, "feedforward",
+                     "which of them scale their input: name endings, or a regular expression; "
+                     "null: those usual for the architecture") {}
 
   void attach(peftlab::InjectionPoints& points, const peftlab::Adapter* loaded) override {
-    targets_ = peftlab::targets_or_known(targets_, kFilled, points.shape());
-    if (!given_) feedforward_ = peftlab::known_modules(kFeedForward, points.shape(), "feedforward");
+    const auto chosen = targets_.matrices(points, kFilled);
+    if (!feedforward_.given())
+      feedforward_.choose({peftlab::known_modules(kFilled, points.shape(), "feedforward").back()});
     const peftlab::Starts starts(points, loaded != nullptr);
-    for (const auto* base : points.weights(targets_)) {
-      const bool of_input = is_feedforward(base->name());
+    for (const auto* base : chosen) {
+      const bool of_input = feedforward_.has(base->name());
       const std::vector<int64_t> sizes =
           of_input ? std::vector<int64_t>{1, base->in()} : std::vector<int64_t>{base->out(), 1};
       auto l = start_ == "true" ? starts.full(sizes, 1.0) : starts.normal(base->name() + ".ia3_l", sizes, 1.0);
       points.fill_weight(*base, std::make_shared<Rescale>(l, of_input));
-      filled_.push_back(base->name());
-      turned_ = turned_ || base->fan_in_fan_out();
       if (of_input) filled_feedforward_.push_back(base->name());
     }
-    if (given_) check_feedforward();
+    if (feedforward_.given()) feedforward_.check(targets_.filled());
   }
 
   // A vector in the shape of a matrix: decay would pull it to 0, which is not the base model.
@@ -114,51 +84,31 @@ class Ia3 final : public peftlab::Method {
 
   std::optional<Fields> peft_config() const override {
     auto config = peftlab::peft_fields("IA3");
-    // PEFT demands that each feed-forward name is, letter by letter, one of the targets.
-    const auto is_target = [&](const std::string& name) {
-      return std::ranges::find(targets_.names, name) != targets_.names.end();
-    };
-    const bool as_given =
-        targets_.layers.empty() && !targets_.all_linear &&
-        (!targets_.regex.empty() || !pattern_.empty() || std::ranges::all_of(feedforward_, is_target));
-    Targets every;
-    every.all_linear = true;
-    peftlab::set_peft_targets_without(config, {"layers_to_transform", "layers_pattern"}, as_given ? targets_ : every,
-                                      filled_);
-    config.set("feedforward_modules", !as_given          ? Value(filled_feedforward_)
-                                      : pattern_.empty() ? Value(feedforward_)
-                                                         : Value(pattern_));
+    targets_.write(config, {"layers_to_transform", "layers_pattern"});
+    config.set("feedforward_modules", feedforward_.value());
+    if (!says_as_given()) {
+      config.set("target_modules", targets_.filled());
+      config.set("exclude_modules", nullptr);
+      config.set("feedforward_modules", filled_feedforward_);
+    }
     config.set("init_ia3_weights", peftlab::start_value(start_));
-    config.set("fan_in_fan_out", turned_);
-    config.set("modules_to_save", nullptr);
+    config.set("fan_in_fan_out", targets_.turned());
     return config;
   }
 
  private:
-  // By the end of the name whether or not a dot stands before it, as PEFT does here and only here.
-  bool is_feedforward(const std::string& module) const {
-    if (!pattern_.empty()) return std::regex_match(module, regex_);
-    return std::ranges::any_of(feedforward_, [&](const std::string& name) { return module.ends_with(name); });
-  }
-  void check_feedforward() const {
-    if (!pattern_.empty() && filled_feedforward_.empty())
-      throw peftlab::ConfigError("feedforward: '" + pattern_ + "' matches none of the targets");
-    for (const auto& name : feedforward_) {
-      const auto means = [&](const std::string& module) { return module.ends_with(name); };
-      if (std::ranges::none_of(filled_, means))
-        throw peftlab::ConfigError("feedforward: '" + name + "' is none of the targets");
-    }
+  // PEFT has no layers here, and demands that each feed-forward name is, letter by letter, one of the targets.
+  bool says_as_given() const {
+    const auto& named = targets_.named();
+    const auto is_target = [&](const std::string& name) { return std::ranges::count(named.names, name) > 0; };
+    return named.layers.empty() && !named.all_linear &&
+           (!named.regex.empty() || feedforward_.by_pattern() || std::ranges::all_of(feedforward_.names(), is_target));
   }
 
-  Targets targets_;
+  peftlab::MatrixTargets targets_;
   std::string start_;
-  bool given_ = false;  // whether feed-forward modules were named
-  std::vector<std::string> feedforward_;
-  std::string pattern_;
-  std::regex regex_;
-  std::vector<std::string> filled_;              // module names
-  bool turned_ = false;  // whether matrices are kept as (in, out): PEFT's fan_in_fan_out
-  std::vector<std::string> filled_feedforward_;  // of those, the feed-forward modules
+  peftlab::ModuleChoice feedforward_;
+  std::vector<std::string> filled_feedforward_;  // module names
 };
 
 std::optional<Fields> from_peft(const Fields& config) {

@@ -7,11 +7,9 @@
 // The product is itself of rank at most rank^2, with factors made of all pairs of columns of A1, A2 and of rows of B1,
 // B2: as long as that is less work than the (out, in) matrix, the matrix is never built.
 
-#include <torch/csrc/autograd/custom_function.h>
-
-#include "peftlab/default_targets.h"
+#include "peftlab/hadamard.h"
 #include "peftlab/low_rank.h"
-#include "peftlab/low_rank_options.h"
+#include "peftlab/matrix_targets.h"
 #include "peftlab/method.h"
 #include "peftlab/ranked_update.h"
 #include "peftlab/starts.h"
@@ -19,35 +17,6 @@
 namespace {
 
 using peftlab::Fields;
-using peftlab::Targets;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
-
-torch::Tensor hadamard(const torch::Tensor& a1, const torch::Tensor& b1, const torch::Tensor& a2,
-                       const torch::Tensor& b2) {
-  return at::mm(a1, b1) * at::mm(a2, b2);
-}
-
-// x ((A1 B1) * (A2 B2))', (N, in) -> (N, out). Keeps x and the factors: what is (out, in) is built again for the
-// gradient.
-class DenseProduct : public torch::autograd::Function<DenseProduct> {
- public:
-  static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& x, const torch::Tensor& a1,
-                               const torch::Tensor& b1, const torch::Tensor& a2, const torch::Tensor& b2) {
-    ctx->save_for_backward({x, a1, b1, a2, b2});
-    return at::mm(x, hadamard(a1, b1, a2, b2).to(x.scalar_type()).t());
-  }
-  static variable_list backward(AutogradContext* ctx, variable_list grads) {
-    const auto kept = ctx->get_saved_variables();
-    const auto &x = kept[0], &a1 = kept[1], &b1 = kept[2], &a2 = kept[3], &b2 = kept[4];
-    const auto& dy = grads[0];
-    const auto change = at::mm(dy.t(), x).to(a1.scalar_type());  // (out, in)
-    const auto first = change * at::mm(a2, b2), second = change * at::mm(a1, b1);
-    torch::Tensor dx;
-    if (ctx->needs_input_grad(0)) dx = at::mm(dy, hadamard(a1, b1, a2, b2).to(x.scalar_type()));
-    return {dx, at::mm(first, b1.t()), at::mm(a1.t(), first), at::mm(second, b2.t()), at::mm(a2.t(), second)};
-  }
-};
 
 class HadamardUpdate final : public peftlab::WeightPatch {
  public:
@@ -70,13 +39,13 @@ class HadamardUpdate final : public peftlab::WeightPatch {
     auto a1 = scale_ * a1_;
     if (mask.defined()) a1 = a1 * mask.unsqueeze(1);
     const auto y = base(x);
-    return y + DenseProduct::apply(rows, a1, b1_, a2_, b2_).view(y.sizes());
+    return y + peftlab::hadamard_product(rows, a1, b1_, a2_, b2_).view(y.sizes());
   }
 
   std::optional<peftlab::Merged> merged(const peftlab::FrozenLinear& base) const override {
     const auto type = a1_.scalar_type();
     const auto bias = base.bias();
-    return peftlab::Merged{base.weight().to(type) + scale_ * hadamard(a1_, b1_, a2_, b2_),
+    return peftlab::Merged{base.weight().to(type) + scale_ * peftlab::hadamard(a1_, b1_, a2_, b2_),
                            bias.defined() ? bias.to(type) : bias};
   }
 
@@ -109,19 +78,15 @@ class Loha final : public peftlab::Method {
   explicit Loha(peftlab::Options& options)
       : update_(options, /*may_scale=*/false),
         start_(peftlab::read_start(options, "true: B2 zero, the rest uniform; \"random\": all uniform")),
-        targets_(options.targets("targets", Targets(),
-                                 "which matrices are filled; none: those usual for the architecture")) {}
+        targets_(options) {}
 
   void attach(peftlab::InjectionPoints& points, const peftlab::Adapter* loaded) override {
-    targets_ = peftlab::targets_or_known(targets_, peftlab::query_value_modules(), points.shape());
     const peftlab::Starts starts(points, loaded != nullptr);
-    for (const auto* base : points.weights(targets_)) {
-      const auto& name = base->name();
-      const int64_t rank = update_.rank(name);
+    for (const auto* base : targets_.matrices(points)) {
+      const auto [rank, scale] = update_.of(base->name());
       if (loaded == nullptr) peftlab::check_rank(*base, rank);
-      points.fill_weight(*base, std::make_shared<HadamardUpdate>(*base, starts, rank, update_.scale(name),
-                                                                 update_.dropout(name), start_ == "random"));
-      filled_.push_back(name);
+      points.fill_weight(*base, std::make_shared<HadamardUpdate>(*base, starts, rank, scale,
+                                                                 update_.dropout(base->name()), start_ == "random"));
     }
   }
 
@@ -129,20 +94,18 @@ class Loha final : public peftlab::Method {
     auto config = peftlab::peft_fields("LOHA");
     update_.write(config);
     config.set("init_weights", peftlab::start_value(start_));
-    config.set("modules_to_save", nullptr);
-    peftlab::set_peft_targets(config, targets_, filled_);
+    targets_.write(config);
     return config;
   }
 
  private:
   peftlab::RankedUpdate update_;
   std::string start_;
-  Targets targets_;
-  std::vector<std::string> filled_;  // module names
+  peftlab::MatrixTargets targets_;
 };
 
 std::optional<Fields> from_peft_config(const Fields& config) {
-  auto names = peftlab::RankedUpdate::fields();
+  auto names = peftlab::RankedUpdate::fields(/*may_scale=*/false);
   names.push_back({"init_weights", "init"});
   return peftlab::options_of_peft_type("LOHA", config, names, {"use_effective_conv2d"});
 }

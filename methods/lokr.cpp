@@ -10,7 +10,8 @@
 
 #include <algorithm>
 
-#include "peftlab/default_targets.h"
+#include "peftlab/divisors.h"
+#include "peftlab/matrix_targets.h"
 #include "peftlab/method.h"
 #include "peftlab/ranked_update.h"
 #include "peftlab/starts.h"
@@ -18,35 +19,17 @@
 namespace {
 
 using peftlab::Fields;
-using peftlab::Targets;
-
-struct Split {
-  int64_t first;
-  int64_t second;
-};
-
-// `factor` and the rest where it divides; otherwise the most square pair whose smaller part, the first, is at most
-// `factor`
-// (-1: any), as PEFT splits sizes.
-Split split(int64_t size, int64_t factor) {
-  if (factor > 0 && size % factor == 0) return {factor, size / factor};
-  int64_t best = 1;
-  for (int64_t n = 1; n * n <= size && (factor < 0 || n <= factor); ++n) {
-    if (size % n == 0) best = n;
-  }
-  return {best, size / best};
-}
 
 struct Shapes {
-  Split out;  // (a, b)
-  Split in;   // (c, e)
+  peftlab::TwoFactors out;  // (a, b)
+  peftlab::TwoFactors in;   // (c, e)
   int64_t rank;
   bool first_whole;
   bool second_whole;
 };
 
 Shapes shapes_of(const peftlab::FrozenLinear& base, int64_t rank, int64_t factor, bool both) {
-  const auto out = split(base.out(), factor), in = split(base.in(), factor);
+  const auto out = peftlab::two_factors(base.out(), factor), in = peftlab::two_factors(base.in(), factor);
   return {out, in, rank, !both || 2 * rank >= std::max(out.first, in.first),
           2 * rank >= std::max(out.second, in.second)};
 }
@@ -112,20 +95,16 @@ class Lokr final : public peftlab::Method {
                                 {.least = -1})),
         start_(peftlab::read_start(options, "true: C zero; \"lycoris\": D zero instead; \"random\": neither",
                                    {"lycoris"})),
-        targets_(options.targets("targets", Targets(),
-                                 "which matrices are filled; none: those usual for the architecture")) {
+        targets_(options) {
     if (factor_ == 0) options.mistake("decompose_factor", "expected -1, or an integer of at least 1, got 0");
   }
 
   void attach(peftlab::InjectionPoints& points, const peftlab::Adapter* loaded) override {
-    targets_ = peftlab::targets_or_known(targets_, peftlab::query_value_modules(), points.shape());
     const peftlab::Starts starts(points, loaded != nullptr);
-    for (const auto* base : points.weights(targets_)) {
-      const auto& name = base->name();
-      points.fill_weight(
-          *base, std::make_shared<KroneckerUpdate>(*base, starts, shapes_of(*base, update_.rank(name), factor_, both_),
-                                                   update_.scale(name), update_.dropout(name), start_));
-      filled_.push_back(name);
+    for (const auto* base : targets_.matrices(points)) {
+      const auto [rank, scale] = update_.of(base->name());
+      points.fill_weight(*base, std::make_shared<KroneckerUpdate>(*base, starts, shapes_of(*base, rank, factor_, both_),
+                                                                  scale, update_.dropout(base->name()), start_));
     }
   }
 
@@ -135,8 +114,7 @@ class Lokr final : public peftlab::Method {
     config.set("decompose_both", both_);
     config.set("decompose_factor", factor_);
     config.set("init_weights", peftlab::start_value(start_));
-    config.set("modules_to_save", nullptr);
-    peftlab::set_peft_targets(config, targets_, filled_);
+    targets_.write(config);
     return config;
   }
 
@@ -145,16 +123,14 @@ class Lokr final : public peftlab::Method {
   bool both_;
   int64_t factor_;
   std::string start_;
-  Targets targets_;
-  std::vector<std::string> filled_;  // module names
+  peftlab::MatrixTargets targets_;
 };
 
 std::optional<Fields> from_peft_config(const Fields& config) {
-  auto names = peftlab::RankedUpdate::fields();
-  names.insert(names.end(), {{"rank_dropout_scale", "rank_dropout_scale"},
-                             {"decompose_both", "decompose_both"},
-                             {"decompose_factor", "decompose_factor"},
-                             {"init_weights", "init"}});
+  auto names = peftlab::RankedUpdate::fields(/*may_scale=*/true);
+  names.insert(
+      names.end(),
+      {{"decompose_both", "decompose_both"}, {"decompose_factor", "decompose_factor"}, {"init_weights", "init"}});
   return peftlab::options_of_peft_type("LOKR", config, names, {"use_effective_conv2d"});
 }
 

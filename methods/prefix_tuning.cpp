@@ -9,10 +9,8 @@
 // layer starts with the weights that give those keys and values. An adapter holds keys and values alone and reads back
 // without a projection.
 
-#include <ATen/ops/cat.h>
-#include <ATen/ops/stack.h>
-
 #include "peftlab/encoder.h"
+#include "peftlab/prefix_rows.h"
 #include "peftlab/prompt.h"
 
 namespace {
@@ -20,54 +18,24 @@ namespace {
 using peftlab::FeedForward;
 using peftlab::Fields;
 using peftlab::KeyValue;
-using peftlab::ModelShape;
+using peftlab::PrefixRows;
+using peftlab::PrefixTable;
 using peftlab::Value;
-
-int64_t token_dim(const ModelShape& shape) { return shape.num_kv_heads * shape.head_width; }
-int64_t row_width(const ModelShape& shape) { return 2 * shape.num_layers * token_dim(shape); }
-
-// rows (P, 2 L K D), keys of a layer before its values -> one pair (P, K, D) for each layer
-std::vector<KeyValue> keys_values_of(const torch::Tensor& rows, const ModelShape& shape) {
-  const auto parts = rows.view({rows.size(0), 2 * shape.num_layers, shape.num_kv_heads, shape.head_width})
-                         .transpose(0, 1)
-                         .contiguous()
-                         .unbind(0);
-  std::vector<KeyValue> all;
-  for (size_t i = 0; i < parts.size(); i += 2) all.push_back({parts[i], parts[i + 1]});
-  return all;
-}
-
-torch::Tensor rows_of(const std::vector<KeyValue>& all, torch::ScalarType type) {
-  std::vector<torch::Tensor> parts;  // (P, K, D) each
-  for (const auto& [key, value] : all) parts.insert(parts.end(), {key.cpu().to(type), value.cpu().to(type)});
-  return at::stack(parts, /*dim=*/1).flatten(1);
-}
-
-class PrefixTable final : public peftlab::PrefixPatch {
- public:
-  PrefixTable(torch::Tensor start, ModelShape shape)
-      : shape_(std::move(shape)), table_(register_parameter("prompt_embeddings", std::move(start))) {}
-  std::vector<KeyValue> forward() override { return keys_values_of(table_, shape_); }
-  int64_t num_virtual_tokens() const override { return table_.size(0); }
-
- private:
-  ModelShape shape_;
-  torch::Tensor table_;  // (P, 2 L K D)
-};
 
 class ProjectedPrefix final : public peftlab::PrefixPatch {
  public:
-  ProjectedPrefix(std::shared_ptr<peftlab::Embedding> z, std::shared_ptr<FeedForward> transform, ModelShape shape)
-      : shape_(std::move(shape)),
+  ProjectedPrefix(std::shared_ptr<peftlab::Embedding> z, std::shared_ptr<FeedForward> transform,
+                  const PrefixRows& layout)
+      : layout_(layout),
         z_(register_module("embedding", std::move(z))),
         transform_(register_module("transform", std::move(transform))) {}
-  std::vector<KeyValue> forward() override { return keys_values_of(rows(), shape_); }
+  std::vector<KeyValue> forward() override { return layout_.split(rows()); }
   int64_t num_virtual_tokens() const override { return z_->weight().size(0); }
   torch::Tensor rows() const { return transform_->forward(z_->weight()); }
   void start_at(const torch::Tensor& rows) { transform_->start_at(z_->weight(), rows); }
 
  private:
-  ModelShape shape_;
+  PrefixRows layout_;
   std::shared_ptr<peftlab::Embedding> z_;  // (P, K D)
   std::shared_ptr<FeedForward> transform_;
 };
@@ -83,20 +51,21 @@ class PrefixTuning final : public peftlab::Method {
 
   void attach(peftlab::InjectionPoints& points, const peftlab::Adapter* loaded) override {
     shape_ = points.shape();
-    if (hidden_ == 0) hidden_ = token_dim(shape_);
+    layout_ = PrefixRows(shape_);
+    if (hidden_ == 0) hidden_ = layout_.token_dim();
     if (loaded != nullptr) {
       // PEFT accepts the model's own width here too and corrects it for grouped heads.
-      const std::vector<int64_t> token_dims = {token_dim(shape_), shape_.width};
-      auto room = peftlab::prompt_room(*loaded, points, token_dims, prompt_.num_virtual_tokens, row_width(shape_));
-      return points.fill_prefix(std::make_shared<PrefixTable>(std::move(room), shape_));
+      const std::vector<int64_t> token_dims = {layout_.token_dim(), shape_.width};
+      auto room = peftlab::prompt_room(*loaded, points, token_dims, prompt_.num_virtual_tokens, layout_.width());
+      return points.fill_prefix(std::make_shared<PrefixTable>(std::move(room), layout_));
     }
-    if (!projects_) return points.fill_prefix(std::make_shared<PrefixTable>(start(points), shape_));
+    if (!projects_) return points.fill_prefix(std::make_shared<PrefixTable>(start(points), layout_));
     projected_ = make_projected(points);
     points.fill_prefix(projected_);
   }
 
   std::optional<Fields> peft_config() const override {
-    auto config = peftlab::prompt_fields("PREFIX_TUNING", prompt_.num_virtual_tokens, token_dim(shape_),
+    auto config = peftlab::prompt_fields("PREFIX_TUNING", prompt_.num_virtual_tokens, layout_.token_dim(),
                                          shape_.num_kv_heads, shape_.num_layers);
     config.set("prefix_projection", projects_);
     config.set("encoder_hidden_size", hidden_);
@@ -119,21 +88,21 @@ class PrefixTuning final : public peftlab::Method {
  private:
   torch::Tensor start(const peftlab::InjectionPoints& points) const {  // (P, 2 L K D)
     const auto type = points.trainable_type();
-    const auto width = row_width(shape_);
+    const auto width = layout_.width();
     if (prompt_.init == "zero") return torch::zeros({prompt_.num_virtual_tokens, width}, type);
     if (prompt_.init == "normal")
       return torch::randn({prompt_.num_virtual_tokens, width}, points.generator("prefix.noise")).to(type);
-    return rows_of(points.keys_values(prompt_.ids(points)), type);
+    return PrefixRows::joined(points.keys_values(prompt_.ids(points)), type);
   }
 
   std::shared_ptr<ProjectedPrefix> make_projected(const peftlab::InjectionPoints& points) const {
     const auto type = points.trainable_type();
-    const int64_t dim = token_dim(shape_), count = prompt_.num_virtual_tokens;
-    const std::vector<int64_t> widths = {dim, hidden_, row_width(shape_)};
+    const int64_t dim = layout_.token_dim(), count = prompt_.num_virtual_tokens;
+    const std::vector<int64_t> widths = {dim, hidden_, layout_.width()};
     const peftlab::Generators draw = [&](const std::string& name) { return points.generator(name); };
     auto z = std::make_shared<peftlab::Embedding>(count, dim, type, "embedding", draw);
     auto transform = std::make_shared<FeedForward>(widths, FeedForward::Activation::tanh, type, "transform", draw);
-    auto projected = std::make_shared<ProjectedPrefix>(std::move(z), std::move(transform), shape_);
+    auto projected = std::make_shared<ProjectedPrefix>(std::move(z), std::move(transform), layout_);
     if (prompt_.init != "normal") projected->start_at(start(points));
     return projected;
   }
@@ -141,7 +110,8 @@ class PrefixTuning final : public peftlab::Method {
   peftlab::PromptOptions prompt_;
   bool projects_;
   int64_t hidden_;
-  ModelShape shape_;
+  peftlab::ModelShape shape_;
+  PrefixRows layout_;
   std::shared_ptr<ProjectedPrefix> projected_;  // null: keys and values themselves are trained
 };
 

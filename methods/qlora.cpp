@@ -5,18 +5,13 @@
 // W4 is every matrix of the layers in four bits, also where nothing is added to it; head and table stay as they are.
 // What is trained is LoRA's, in float32. B A starts at zero, so the patched model equals the quantised base before the
 // first step.
-#include "peftlab/also_trained.h"
-#include "peftlab/low_rank.h"
-#include "peftlab/low_rank_options.h"
-#include "peftlab/low_rank_start.h"
-#include "peftlab/method.h"
-#include "peftlab/ops.h"
-#include "peftlab/peft.h"
+#include "peftlab/low_rank_updates.h"
 #include "peftlab/quantized.h"
 
 namespace {
 
 using peftlab::Fields;
+using peftlab::LowRankUpdates;
 using peftlab::Tensors;
 
 peftlab::QuantizationOptions read_quantization(peftlab::Options& options) {
@@ -36,14 +31,8 @@ peftlab::QuantizationOptions read_quantization(peftlab::Options& options) {
 class Qlora final : public peftlab::Method {
  public:
   explicit Qlora(peftlab::Options& options)
-      : quantization_(read_quantization(options)),
-        size_(options),
-        dropout_(options.number("dropout", 0.0, "probability of dropping an input of A",
-                                {.least = 0.0, .most = 1.0, .below = true})),
-        start_(options),
-        targets_(options, /*with_parameters=*/false),
-        also_(options) {
-    if (start_.decomposes())
+      : quantization_(read_quantization(options)), updates_(options, LowRankUpdates::More::kNothing) {
+    if (updates_.decomposes())
       options.mistake("init", "takes a matrix apart that is kept quantised; expected true, \"gaussian\" or \"random\"");
   }
 
@@ -52,57 +41,19 @@ class Qlora final : public peftlab::Method {
     every.all_linear = true;
     for (const auto* base : points.weights(every))
       points.store(*base, peftlab::quantized(base->weight(), quantization_));
-    for (const auto* base : targets_.matrices(points, also_.modules())) fill(points, *base, loaded != nullptr);
-    if (targets_.names_table(points)) fill_table(points, loaded != nullptr);
-    also_.fill(points, filled_);
+    const auto patch = [this](const auto& base, const auto& tensors, double scale) {
+      return updates_.plain(base, tensors, scale);
+    };
+    updates_.fill(points, /*loads=*/loaded != nullptr, patch, LowRankUpdates::plain_table);
   }
 
-  std::optional<Fields> peft_config() const override {
-    auto config = peftlab::peft_fields("LORA");
-    size_.write(config);
-    config.set("lora_dropout", dropout_);
-    config.set("init_lora_weights", start_.peft_value());
-    config.set("fan_in_fan_out", turned_);
-    config.set("use_dora", false);
-    also_.write(config);
-    targets_.write(config, filled_);
-    return config;
-  }
-
-  Tensors to_peft(Tensors named) const override { return bases_.with(std::move(named)); }
-  Tensors from_peft(Tensors saved) const override { return bases_.without(std::move(saved)); }
+  std::optional<Fields> peft_config() const override { return updates_.config(); }
+  Tensors to_peft(Tensors named) const override { return updates_.with(std::move(named)); }
+  Tensors from_peft(Tensors saved) const override { return updates_.without(std::move(saved)); }
 
  private:
-  void fill(peftlab::InjectionPoints& points, const peftlab::FrozenLinear& base, bool reads) {
-    const auto [rank, scale] = size_.of(base.name());
-    if (!reads) peftlab::check_rank(base, rank);
-    auto tensors = start_.tensors(points, base, rank, scale, /*bias=*/false, reads);
-    tensors.base_bias = also_.bias_for(points, base);
-    points.fill_weight(
-        base, std::make_shared<peftlab::LowRankPatch>(tensors, scale, dropout_, peftlab::salt_of(base.name())));
-    filled_.push_back(base.name());
-    turned_ = turned_ || base.fan_in_fan_out();
-    if (base.layer() < 0) bases_.add(base.name(), base.weight());
-  }
-
-  void fill_table(peftlab::InjectionPoints& points, bool reads) {
-    const auto module = peftlab::table_module(points);
-    const auto [rank, scale] = size_.of(module);
-    const auto [a, b] = start_.table(points, module, rank, reads);  // (rank, V), (C, rank)
-    points.fill_table(std::make_shared<peftlab::LowRankTable>(a, b, scale));
-    filled_.push_back(module);
-    bases_.add(module, peftlab::kept_table(points));
-  }
-
   peftlab::QuantizationOptions quantization_;
-  peftlab::LowRankSize size_;
-  double dropout_;
-  peftlab::LowRankStart start_;
-  peftlab::LowRankTargets targets_;
-  peftlab::AlsoTrained also_;
-  std::vector<std::string> filled_;  // module names
-  bool turned_ = false;  // whether matrices are kept as (in, out): PEFT's fan_in_fan_out
-  peftlab::SavedBases bases_;
+  LowRankUpdates updates_;
 };
 
 }  // namespace

@@ -5,57 +5,27 @@
 //
 // b starts at 0, so the patched model equals the base model before the first step.
 
-#include <ATen/CPUGeneratorImpl.h>
-
 #include <algorithm>
-#include <cmath>
 
-#include "peftlab/default_targets.h"
 #include "peftlab/low_rank.h"
+#include "peftlab/matrix_targets.h"
 #include "peftlab/method.h"
 #include "peftlab/ops.h"
-#include "peftlab/peft_form.h"
 #include "peftlab/saved_buffers.h"
+#include "peftlab/shared_projection.h"
 #include "peftlab/starts.h"
 
 namespace {
 
 using peftlab::Fields;
-using peftlab::Targets;
+using peftlab::SharedProjection;
 using peftlab::Tensors;
-
-// A and B. They belong to the method, which remembers and saves them once.
-class Projection final : public torch::nn::Module {
- public:
-  /// `a`: (rank, largest in), `b`: (largest out, rank).
-  Projection(torch::Tensor a, torch::Tensor b) : a_(register_buffer("vera_A", a)), b_(register_buffer("vera_B", b)) {}
-  const torch::Tensor& a() const { return a_; }
-  const torch::Tensor& b() const { return b_; }
-
- private:
-  torch::Tensor a_;
-  torch::Tensor b_;
-};
-
-// Drawn from the key alone, in the order and with the arithmetic of PEFT, so that files without A and B mean the same
-// here.
-std::shared_ptr<Projection> drawn(int64_t rank, int64_t in, int64_t out, int64_t key, torch::ScalarType type) {
-  auto generator = at::detail::createCPUGenerator(static_cast<uint64_t>(key));
-  const auto draw = [&](int64_t rows, int64_t columns) {
-    const double bound =
-        std::sqrt(3.0) * (std::sqrt(2.0) / std::sqrt(static_cast<double>(columns)));  // Kaiming's, gain sqrt(2)
-    return torch::empty({rows, columns}).uniform_(-bound, bound, generator);
-  };
-  const auto a = draw(rank, in);
-  const auto b = draw(out, rank);
-  return std::make_shared<Projection>(a.to(type), b.to(type));
-}
 
 class VeraUpdate final : public peftlab::WeightPatch {
  public:
   /// `d`: (rank), `b`: (out).
-  VeraUpdate(std::shared_ptr<const Projection> shared, int64_t in, torch::Tensor d, torch::Tensor b, double dropout,
-             uint64_t salt)
+  VeraUpdate(std::shared_ptr<const SharedProjection> shared, int64_t in, torch::Tensor d, torch::Tensor b,
+             double dropout, uint64_t salt)
       : shared_(std::move(shared)),
         in_(in),
         d_(register_parameter("vera_lambda_d", std::move(d))),
@@ -83,7 +53,7 @@ class VeraUpdate final : public peftlab::WeightPatch {
     return {d_.unsqueeze(1) * shared_->a().narrow(1, 0, in_), b_.unsqueeze(1) * shared_->b().narrow(0, 0, b_.size(0))};
   }
 
-  std::shared_ptr<const Projection> shared_;
+  std::shared_ptr<const SharedProjection> shared_;
   int64_t in_;
   torch::Tensor d_;
   torch::Tensor b_;
@@ -101,15 +71,14 @@ class Vera final : public peftlab::Method {
         key_(options.integer("projection_prng_key", 0, "seed of A and B", {.least = 0})),
         saves_(options.flag("save_projection", true, "keep A and B in the adapter; else the key must give them again")),
         start_(peftlab::read_start(options, "true: d as said and b zero, \"random\": d normal and b ones")),
-        targets_(options.targets("targets", Targets(),
-                                 "which matrices are filled; none: those usual for the architecture")) {}
+        targets_(options) {}
 
   void attach(peftlab::InjectionPoints& points, const peftlab::Adapter* loaded) override {
-    targets_ = peftlab::targets_or_known(targets_, peftlab::query_value_modules(), points.shape());
-    const auto chosen = points.weights(targets_);
+    const auto chosen = targets_.matrices(points);
     int64_t in = 0, out = 0;
     for (const auto* base : chosen) in = std::max(in, base->in()), out = std::max(out, base->out());
-    shared_ = register_module("projection", drawn(rank_, in, out, key_, points.trainable_type()));
+    shared_ = register_module("projection",
+                              std::make_shared<SharedProjection>(rank_, in, out, key_, points.trainable_type()));
     saved_.add("base_model.vera_A", shared_->a());
     saved_.add("base_model.vera_B", shared_->b());
     const peftlab::Starts starts(points, loaded != nullptr);
@@ -120,8 +89,6 @@ class Vera final : public peftlab::Method {
       auto patch = std::make_shared<VeraUpdate>(shared_, base->in(), d, starts.full({base->out()}, random ? 1.0 : 0.0),
                                                 dropout_, peftlab::salt_of(name));
       points.fill_weight(*base, patch);
-      filled_.push_back(name);
-      turned_ = turned_ || base->fan_in_fan_out();
       saved_.beside(name, *patch);
     }
   }
@@ -135,9 +102,8 @@ class Vera final : public peftlab::Method {
     config.set("save_projection", saves_);
     config.set("init_weights", peftlab::start_value(start_));
     config.set("bias", "none");
-    config.set("fan_in_fan_out", turned_);
-    config.set("modules_to_save", nullptr);
-    peftlab::set_peft_targets_without(config, {"exclude_modules"}, targets_, filled_);
+    config.set("fan_in_fan_out", targets_.turned());
+    targets_.write(config, {"exclude_modules"});
     return config;
   }
 
@@ -151,10 +117,8 @@ class Vera final : public peftlab::Method {
   int64_t key_;
   bool saves_;
   std::string start_;
-  Targets targets_;
-  std::shared_ptr<Projection> shared_;
-  std::vector<std::string> filled_;  // module names
-  bool turned_ = false;  // whether matrices are kept as (in, out): PEFT's fan_in_fan_out
+  peftlab::MatrixTargets targets_;
+  std::shared_ptr<SharedProjection> shared_;
   peftlab::SavedBuffers saved_;
 };
 

@@ -30,17 +30,37 @@ Sequence beginning_of(const Sequence& sequence, int64_t length) {
   return model::unlabelled({sequence.ids.begin(), sequence.ids.begin() + length});
 }
 
-void compare_gradients(Finding& finding, Subject& subject, const std::vector<torch::Tensor>& actual,
-                       const std::vector<torch::Tensor>& expected, const std::string& when) {
-  double largest = 0.0;
-  for (const auto& gradient : expected) largest = std::max(largest, gradient.defined() ? magnitude(gradient) : 0.0);
-  const double allowed = allowed_difference(subject.decoder(), torch::kFloat64, largest, /*passes=*/2);
-  const auto& trained = subject.method().trainable();
-  for (size_t i = 0; i < trained.size(); ++i) {
-    if (!actual[i].defined() && !expected[i].defined()) continue;
-    finding.close(actual[i], expected[i], allowed, trained[i].name + ": its gradient " + when);
+/// A method moved off its start, in training, whose gradients are to be those of all examples at once.
+class StepGradients {
+ public:
+  explicit StepGradients(const Trial& trial) : subject_(trial, {.type = torch::kFloat64}) {
+    subject_.begin();
+    subject_.perturb();
+    subject_.train(true);
+    whole_ = subject_.step_gradients(sequences_, size(), /*share=*/false);
+    double largest = 0.0;
+    for (const auto& gradient : whole_) largest = std::max(largest, gradient.defined() ? magnitude(gradient) : 0.0);
+    allowed_ = allowed_difference(subject_.decoder(), torch::kFloat64, largest, /*passes=*/2);
   }
-}
+
+  Subject& subject() { return subject_; }
+  int64_t size() const { return static_cast<int64_t>(sequences_.size()); }
+
+  void expect_same(Finding& finding, int64_t batch_size, bool share, const std::string& when) {
+    const auto gradients = subject_.step_gradients(sequences_, batch_size, share);
+    const auto& trained = subject_.method().trainable();
+    for (size_t i = 0; i < trained.size(); ++i) {
+      if (!gradients[i].defined() && !whole_[i].defined()) continue;
+      finding.close(gradients[i], whole_[i], allowed_, trained[i].name + ": its gradient " + when);
+    }
+  }
+
+ private:
+  Subject subject_;
+  std::vector<Sequence> sequences_ = mixed_sequences();
+  std::vector<torch::Tensor> whole_;
+  double allowed_ = 0.0;
+};
 
 }  // namespace
 
@@ -75,34 +95,18 @@ Finding treats_sequences_apart(const Trial& trial) {
 Finding accumulates(const Trial& trial) {
   Finding finding;
   const kernels::DropoutOff off;  // each micro-batch has masks of its own
-  Subject subject(trial, {.type = torch::kFloat64});
-  subject.begin();
-  subject.perturb();
-  subject.train(true);
-  const auto sequences = mixed_sequences();
-  const auto size = static_cast<int64_t>(sequences.size());
-  const auto whole = subject.step_gradients(sequences, size, /*share=*/false);
-  compare_gradients(finding, subject, subject.step_gradients(sequences, size, /*share=*/true), whole,
-                    "with the beginning computed once");
-  compare_gradients(finding, subject, subject.step_gradients(sequences, 1, /*share=*/false), whole,
-                    "of single examples");
-  compare_gradients(finding, subject, subject.step_gradients(sequences, size - 1, /*share=*/false), whole,
-                    "of unequal micro-batches");
+  StepGradients gradients(trial);
+  gradients.expect_same(finding, gradients.size(), /*share=*/true, "with the beginning computed once");
+  gradients.expect_same(finding, 1, /*share=*/false, "of single examples");
+  gradients.expect_same(finding, gradients.size() - 1, /*share=*/false, "of unequal micro-batches");
   return finding;
 }
 
 Finding can_be_recomputed(const Trial& trial) {
   Finding finding;
-  Subject subject(trial, {.type = torch::kFloat64});
-  subject.begin();
-  subject.perturb();
-  subject.train(true);
-  const auto sequences = mixed_sequences();
-  const auto size = static_cast<int64_t>(sequences.size());
-  const auto kept = subject.step_gradients(sequences, size, /*share=*/false);
-  subject.decoder().set_checkpointing(true);
-  compare_gradients(finding, subject, subject.step_gradients(sequences, size, /*share=*/false), kept,
-                    "with layers computed again");
+  StepGradients gradients(trial);
+  gradients.subject().decoder().set_checkpointing(true);
+  gradients.expect_same(finding, gradients.size(), /*share=*/false, "with layers computed again");
   return finding;
 }
 

@@ -11,6 +11,7 @@
 #include "core/io/streams.h"
 #include "core/kernels/dropout_clock.h"
 #include "core/kernels/quantized_storage.h"
+#include "core/model/labels.h"
 #include "peftlab/quantized.h"
 
 namespace peftlab::check {
@@ -102,7 +103,7 @@ void Subject::begin() {
 
 torch::Tensor Subject::loss(const std::vector<model::Sequence>& sequences) {
   kernels::set_dropout_clock(/*seed=*/1, /*step=*/1, /*micro_batch=*/0);
-  const auto batch = model::make_batch(sequences, /*share_beginning=*/false);
+  const auto batch = model::labelled_batch(*decoder_, sequences, /*share_beginning=*/false);
   const auto losses = decoder_->label_losses(batch);
   const auto task =
       (losses * batch.label_counts.to(losses.scalar_type())).sum() / static_cast<double>(batch.num_labels);

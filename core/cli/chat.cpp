@@ -12,7 +12,7 @@
 namespace peftlab::cli {
 namespace {
 
-struct Options {
+struct ChatOptions {
   std::string model, adapter, system, dtype = "auto", device = "auto";
   SamplingOptions sampling;
 };
@@ -20,7 +20,7 @@ struct Options {
 constexpr char kHelp[] = "Type a message and Enter. Ctrl-C stops an answer; an empty line, Ctrl-D or /quit ends; /new begins anew.\n";
 
 /// Answers the messages, streaming; what was said before Ctrl-C counts as the answer.
-std::string answer(const Loaded& loaded, const data::ChatFormat& format, const io::Json& messages, const Options& o) {
+std::string answer(const Loaded& loaded, const data::ChatFormat& format, const io::Json& messages, const ChatOptions& o) {
   auto options = o.sampling.options();
   options.end_ids = format.ends();
   const auto& stop = stop_on_signals();
@@ -39,7 +39,7 @@ io::Json first_messages(const std::string& system) {
   return messages;
 }
 
-int chat(const Options& o) {
+int chat(const ChatOptions& o) {
   const auto loaded = load(o.model, o.adapter, o.dtype, o.device);
   const auto format = loaded.format();
   const bool terminal = isatty(STDIN_FILENO) != 0;
@@ -63,9 +63,9 @@ int chat(const Options& o) {
 
 void add_chat(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("chat", "Talk with a tuned or base model");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ChatOptions>();
   verb->add_option("model", o->model, "a run's folder, or a model: Hugging Face folder, GGUF file, or name in models.json")->required();
-  verb->add_option("--adapter", o->adapter, "adapter folder to put on the model");
+  verb->add_option("--adapter", o->adapter, "adapter folder or GGUF adapter to put on the model");
   verb->add_option("--system", o->system, "system message");
   verb->add_option("--dtype", o->dtype, "type of the frozen weights: auto, bf16, f32")->capture_default_str();
   verb->add_option("--device", o->device, "auto, cpu or cuda")->capture_default_str();

@@ -17,19 +17,19 @@ namespace fs = std::filesystem;
 constexpr int kVerdictColumn = 9, kNameColumn = 24;
 constexpr size_t kMostFaults = 4;  // of one promise; more of them say the same
 
-struct Options {
+struct CheckOptions {
   std::string method;
   std::vector<std::string> models, settings;
   bool json = false, verbose = false;
 };
 
-plugin::MethodLibrary library_of(const Options& o) {
+plugin::MethodLibrary library_of(const CheckOptions& o) {
   const bool is_file = o.method.ends_with(".so") && o.method.find('/') == std::string::npos;
   return plugin::find_method(is_file ? "./" + o.method : o.method);
 }
 
 /// `--set rank=4`, as the keys of the method.
-io::Json options_of(const Options& o) {
+io::Json options_of(const CheckOptions& o) {
   io::Json options = io::Json::object();
   for (const auto& text : o.settings) {
     const auto setting = lab::parse_override(text.starts_with("/") ? text : "/" + text);
@@ -117,7 +117,7 @@ void print_text(const check::Report& report, bool verbose) {
   for (const auto& refused : report.refused) print_column("  refused  ", 11, refused);
 }
 
-int run_check(const Options& o) {
+int run_check(const CheckOptions& o) {
   const auto report = check::check_method(library_of(o), options_of(o), o.models);
   if (o.json)
     print_json(report);
@@ -130,7 +130,7 @@ int run_check(const Options& o) {
 
 void add_check(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("check", "Hold a method to everything that is promised of methods, on toy models");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<CheckOptions>();
   verb->add_option("method", o->method, "a method's name, or its library")->required();
   verb->add_option("--model", o->models, "only this architecture kind; may be given several times");
   verb->add_option("--set", o->settings, "an option of the method: rank=4; it is not varied then");

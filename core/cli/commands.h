@@ -15,7 +15,12 @@ constexpr int kMistake = 2;       // the user can mend it
 constexpr int kInterrupted = 75;  // the same command goes on
 
 void add_run(CLI::App& app, Action& action);
+void add_compare(CLI::App& app, Action& action);
+void add_plan(CLI::App& app, Action& action);
+void add_index(CLI::App& app, Action& action);
+void add_sweep(CLI::App& app, Action& action);
 void add_table(CLI::App& app, Action& action);
+void add_report(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_methods(CLI::App& app, Action& action);
 void add_check(CLI::App& app, Action& action);

@@ -55,7 +55,7 @@ std::vector<Verb> verbs_of(const CLI::App& app) {
 }
 
 template <class List, class Word>
-std::string joined(const List& list, Word word) {
+std::string joined_by(const List& list, Word word) {
   std::string text;
   for (const auto& item : list) {
     if (!text.empty()) text += ' ';
@@ -65,8 +65,8 @@ std::string joined(const List& list, Word word) {
 }
 
 std::string words_of(const Verb& verb) {
-  const std::string values = joined(verb.values, [](const std::string& value) { return value; });
-  std::string words = joined(verb.options, [](const OptionWord& option) { return option.name; });
+  const std::string values = joined_by(verb.values, [](const std::string& value) { return value; });
+  std::string words = joined_by(verb.options, [](const OptionWord& option) { return option.name; });
   if (!values.empty()) words.append(" ").append(values);
   return words;
 }
@@ -74,7 +74,7 @@ std::string words_of(const Verb& verb) {
 void print_bash(const std::vector<Verb>& verbs) {
   std::cout << "# peftlab completion bash > /etc/bash_completion.d/peftlab\n_peftlab() {\n"
                "  local word=${COMP_WORDS[COMP_CWORD]} words=''\n  case \"$COMP_CWORD:${COMP_WORDS[1]}\" in\n    1:*) words='--help --version "
-            << joined(verbs, [](const Verb& verb) { return verb.name; }) << "' ;;\n";
+            << joined_by(verbs, [](const Verb& verb) { return verb.name; }) << "' ;;\n";
   for (const auto& verb : verbs) std::cout << "    *:" << verb.name << ") words='" << words_of(verb) << "' ;;\n";
   std::cout << "  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\n"
                "complete -o default -F _peftlab peftlab ./peftlab\n";
@@ -90,7 +90,7 @@ void print_zsh(const std::vector<Verb>& verbs) {
     for (const auto& option : verb.options) {
       std::cout << " \\\n      '*" << option.name << "[" << option.about << "]" << (option.takes_value ? ":value:_files" : "") << "'";
     }
-    const std::string values = joined(verb.values, [](const std::string& value) { return value; });
+    const std::string values = joined_by(verb.values, [](const std::string& value) { return value; });
     std::cout << " \\\n      '*:argument:" << (values.empty() ? "_files" : "(" + values + ")") << "' ;;\n";
   }
   std::cout << "  esac\n}\ncompdef _peftlab peftlab\n";
@@ -104,7 +104,7 @@ void print_fish(const std::vector<Verb>& verbs) {
     for (const auto& option : verb.options) {
       std::cout << here << " -l " << option.name.substr(2) << (option.takes_value ? " -r" : "") << " -d '" << option.about << "'\n";
     }
-    const std::string values = joined(verb.values, [](const std::string& value) { return value; });
+    const std::string values = joined_by(verb.values, [](const std::string& value) { return value; });
     if (!values.empty()) std::cout << here << " -f -a '" << values << "'\n";
   }
 }

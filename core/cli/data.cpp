@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr int kNarrowest = 40, kWidest = 80;  // columns
 
-struct Options {
+struct DataOptions {
   std::string task, model, folder, train_on = "answer";
   int previews = 2;
   int64_t max_length = 0;
@@ -49,7 +49,7 @@ struct Tokenised {
   data::TokenisedSplits splits;
 };
 
-Tokenised tokenise(const data::Dataset& dataset, const Options& o) {
+Tokenised tokenise(const data::Dataset& dataset, const DataOptions& o) {
   const auto path = lab::model_path(o.model);
   Tokenised result;
   result.format = data::make_chat_format(lab::load_tokenizer(path), path.string());
@@ -94,7 +94,7 @@ io::Json report_json(const data::Task& task, const data::Dataset& dataset, const
           {"leaks", reason_json(dataset.leaks)},   {"splits", splits},                       {"characters", characters}};
 }
 
-int show(const Options& o) {
+int show(const DataOptions& o) {
   const auto task = lab::resolve_task(task_file(o.task));
   const auto dataset = data::prepare(task, {.full_account = true});
   std::optional<Tokenised> tokens;
@@ -115,7 +115,7 @@ int show(const Options& o) {
 
 void add_data(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("data", "Show what a task's data is and what will be trained on");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<DataOptions>();
   verb->add_option("task", o->task, "task file, or the name of one in experiments/tasks")->required();
   verb->add_option("--model", o->model, "count and show tokens as this model sees them");
   verb->add_option("--export", o->folder, "write the splits as JSON lines into this folder");

@@ -12,7 +12,7 @@
 namespace peftlab::cli {
 namespace {
 
-struct Options {
+struct ForwardOptions {
   std::string model, input, output, adapter, dtype = "f32";
   bool grad = false, ignore_eos = false;
   int64_t generate = 0;
@@ -106,7 +106,7 @@ void add_loss(Tensors& out, model::Decoder& decoder, const std::vector<model::Se
   add_gradients(out, decoder, methods);
 }
 
-torch::Tensor generated(const model::Decoder& decoder, const std::vector<model::Sequence>& rows, const Options& o,
+torch::Tensor generated(const model::Decoder& decoder, const std::vector<model::Sequence>& rows, const ForwardOptions& o,
                         const std::vector<int64_t>& ends) {
   evaluate::GenerateOptions options;
   options.max_new_tokens = o.generate;
@@ -131,7 +131,7 @@ std::vector<int64_t> end_ids(const std::string& path) {
   }
 }
 
-int forward(const Options& o) {
+int forward(const ForwardOptions& o) {
   const auto path = lab::model_path(o.model);
   const auto in = plugin::read_tensors(o.input);
   if (!in.contains("input_ids")) throw ConfigError(o.input + ": tensor input_ids is missing");
@@ -162,7 +162,7 @@ int forward(const Options& o) {
 
 void add_forward(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("forward", "Compute logits, loss, gradients or a greedy continuation of given token ids");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ForwardOptions>();
   verb->add_option("model", o->model, "Hugging Face folder, GGUF file, or name in models.json")->required();
   verb->add_option("--input", o->input, "safetensors with input_ids and, if wanted, attention_mask and labels: int64 (B, T)")->required();
   verb->add_option("--output", o->output, "safetensors to write: logits, loss, grad.NAME or generated")->required();

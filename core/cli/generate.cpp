@@ -10,14 +10,14 @@
 namespace peftlab::cli {
 namespace {
 
-struct Options {
+struct GenerateOptions {
   std::string model, adapter, dtype = "auto", device = "auto";
   std::vector<std::string> prompts, stop;
   bool chat = false, json = false;
   SamplingOptions sampling;
 };
 
-std::vector<std::string> prompts_of(const Options& o) {
+std::vector<std::string> prompts_of(const GenerateOptions& o) {
   if (!o.prompts.empty()) return o.prompts;
   std::vector<std::string> lines;
   for (std::string line; std::getline(std::cin, line);) {
@@ -33,7 +33,7 @@ std::vector<int64_t> ids_of(const Loaded& loaded, const data::ChatFormat* format
   return format->encode(format->render(messages, /*add_generation_prompt=*/true)).ids;
 }
 
-int generate(const Options& o) {
+int generate(const GenerateOptions& o) {
   const auto prompts = prompts_of(o);
   const auto loaded = load(o.model, o.adapter, o.dtype, o.device);
   const auto format = o.chat ? loaded.format() : nullptr;
@@ -65,9 +65,9 @@ int generate(const Options& o) {
 
 void add_generate(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("generate", "Continue prompts");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<GenerateOptions>();
   verb->add_option("model", o->model, "a run's folder, or a model: Hugging Face folder, GGUF file, or name in models.json")->required();
-  verb->add_option("--adapter", o->adapter, "adapter folder to put on the model");
+  verb->add_option("--adapter", o->adapter, "adapter folder or GGUF adapter to put on the model");
   verb->add_option("--prompt", o->prompts, "text to continue; may be given several times; without it, one a line from standard input");
   verb->add_option("--stop", o->stop, "end where this text appears; may be given several times");
   verb->add_flag("--chat", o->chat, "put each prompt into the model's chat template");

@@ -18,7 +18,7 @@ using data::grouped;
 
 constexpr int kLabel = 18;
 
-struct Options {
+struct InspectOptions {
   std::string what;
   bool json = false;
 };
@@ -85,7 +85,7 @@ void print_adapter(const lab::AdapterInspection& a) {
   print_groups(a.tensors);
 }
 
-int show_model(const fs::path& path, const Options& o) {
+int show_model(const fs::path& path, const InspectOptions& o) {
   const auto inspection = lab::inspect_model(path);
   if (o.json) {
     std::cout << lab::to_json(inspection).dump(2) << "\n";
@@ -102,7 +102,7 @@ std::vector<lab::AdapterInspection> adapters_in(const fs::path& folder) {
   return adapters;
 }
 
-int show_adapters(const fs::path& folder, const Options& o) {
+int show_adapters(const fs::path& folder, const InspectOptions& o) {
   const auto adapters = adapters_in(folder);
   io::Json list = io::Json::array();
   for (size_t i = 0; i < adapters.size(); ++i) {
@@ -139,7 +139,7 @@ void print_record(const io::Json& record, const fs::path& folder) {
   std::cout << "\n";
 }
 
-int show_run(const fs::path& folder, const Options& o) {
+int show_run(const fs::path& folder, const InspectOptions& o) {
   const auto record = lab::read_record(folder);
   if (!record.is_object()) throw ConfigError((folder / "run.json").string() + ": expected an object");
   const bool trained = fs::exists(folder / "adapter");
@@ -167,7 +167,7 @@ bool holds_adapters(const fs::path& folder) {
   return false;
 }
 
-int inspect(const Options& o) {
+int inspect(const InspectOptions& o) {
   const fs::path path = o.what;
   if (fs::exists(path / "run.json")) return show_run(path, o);
   if (holds_adapters(path)) return show_adapters(path, o);
@@ -178,7 +178,7 @@ int inspect(const Options& o) {
 
 void add_inspect(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("inspect", "Show what a model, a run or an adapter is made of");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<InspectOptions>();
   verb->add_option("what", o->what, "a model (folder, GGUF file, or name in models.json), a run's folder, or an adapter folder")->required();
   verb->add_flag("--json", o->json, "print one JSON object");
   set_example(*verb, "peftlab inspect smollm2-135m-instruct");

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 constexpr const char* kPrompts[] = {"The capital of France is", "def add(a, b):\n    return", "1, 2, 3, 4, 5,", "輸入：臺北市中正區八德路"};
 constexpr int64_t kPromptLength = 24;  // ids, for a model without a tokenizer
 
-struct Options {
+struct MergeOptions {
   std::string from, adapter, folder, dtype = "auto";
 };
 
@@ -29,7 +29,7 @@ struct Inputs {
   io::Json record = io::Json::object();  // of the run, if it is one
 };
 
-Inputs inputs_of(const Options& o) {
+Inputs inputs_of(const MergeOptions& o) {
   if (!fs::exists(fs::path(o.from) / "run.json")) {
     if (o.adapter.empty()) throw ConfigError(o.from + ": not a run's folder; to merge an adapter into a model, give --adapter DIR");
     return {lab::model_path(o.from), o.adapter, io::Json::object()};
@@ -67,7 +67,7 @@ std::string number(double value) {
   return text;
 }
 
-void report(const Options& o, const lab::MergedModel& merged, const lab::MergeCheck& check, torch::ScalarType type) {
+void report(const MergeOptions& o, const lab::MergedModel& merged, const lab::MergeCheck& check, torch::ScalarType type) {
   std::cout << o.folder << ": merged model, weights in " << lab::type_name(type) << "\n"
             << "changed tensors: " << merged.changed.size() << " of " << merged.tensors.size() << "\n";
   if (merged.untied_head) {
@@ -81,7 +81,7 @@ void report(const Options& o, const lab::MergedModel& merged, const lab::MergeCh
   }
 }
 
-int merge(const Options& o) {
+int merge(const MergeOptions& o) {
   model::check_new_folder(o.folder);
   const auto inputs = inputs_of(o);
   const auto source = model::open_weights(inputs.model);
@@ -104,7 +104,7 @@ int merge(const Options& o) {
 
 void add_merge(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("merge", "Fold an adapter into its model and write a plain model");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<MergeOptions>();
   verb->add_option("from", o->from, "a run's folder, or a model with --adapter")->required();
   verb->add_option("folder", o->folder, "the Hugging Face folder to make")->required();
   verb->add_option("--adapter", o->adapter, "adapter folder to fold into the model");

@@ -12,9 +12,9 @@
 namespace peftlab::cli {
 namespace {
 
-constexpr int kNameColumn = 20, kDetailColumn = 6, kKeyColumn = 22, kFactColumn = 12;
+constexpr int kMethodColumn = 20, kDetailColumn = 6, kKeyColumn = 22, kFactColumn = 12;
 
-struct Options {
+struct MethodsOptions {
   std::string name;
   bool json = false;
 };
@@ -103,7 +103,7 @@ void print_list(const plugin::MethodList& list) {
   for (const auto& [folder, libraries] : by_folder) {
     std::cout << folder << "\n";
     for (const auto* library : libraries) {
-      print_column("  " + std::string(library->entry->name) + " ", kNameColumn, library->entry->title);
+      print_column("  " + std::string(library->entry->name) + " ", kMethodColumn, library->entry->title);
       print_column("", kDetailColumn, library->entry->paper);
       print_column("", kDetailColumn, traits_of(*library));
     }
@@ -111,7 +111,7 @@ void print_list(const plugin::MethodList& list) {
   print_refused(list.refused);
 }
 
-int show_all(const Options& o) {
+int show_all(const MethodsOptions& o) {
   const auto list = plugin::list_methods();
   if (!o.json) {
     print_list(list);
@@ -150,7 +150,7 @@ void print_facts(const plugin::MethodLibrary& library) {
   print_column("found in", kFactColumn, library.path.string());
 }
 
-int show_one(const Options& o) {
+int show_one(const MethodsOptions& o) {
   const auto library = plugin::find_method(o.name);
   const auto options = plugin::declared_options(library);
   if (o.json) {
@@ -170,7 +170,7 @@ int show_one(const Options& o) {
 
 void add_methods(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("methods", "List the methods there are, or show one with its options");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<MethodsOptions>();
   verb->add_option("name", o->name, "a method; without it, all of them and what was refused");
   verb->add_flag("--json", o->json, "print one JSON object");
   set_example(*verb, "peftlab methods lora");

@@ -7,11 +7,11 @@
 namespace peftlab::cli {
 namespace {
 
-struct Options {
+struct NewMethodOptions {
   std::string name, folder;
 };
 
-int make(const Options& o) {
+int make(const NewMethodOptions& o) {
   const std::string folder = o.folder.empty() ? o.name : o.folder;
   for (const auto& file : lab::write_method_project(o.name, folder)) std::cout << folder << "/" << file << "\n";
   std::cout << "next:\n"
@@ -26,7 +26,7 @@ int make(const Options& o) {
 void add_new_method(CLI::App& app, Action& action) {
   auto* verb =
       app.add_subcommand("new-method", "Write a small project for a method of your own, which works as it stands");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<NewMethodOptions>();
   verb->add_option("name", o->name, "small letters, digits and '_'; the method's name")->required();
   verb->add_option("folder", o->folder, "the folder to make; default: the name");
   set_example(*verb, "peftlab new-method my_method");

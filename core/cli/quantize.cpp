@@ -11,13 +11,13 @@
 namespace peftlab::cli {
 namespace {
 
-struct Options {
+struct QuantizeOptions {
   std::string model, folder, type = "nf4", rules = "cuda", dtype = "auto";
   bool is_double = false, is_single = false;
   int64_t block_size = 64;
 };
 
-model::Quantization quantization_of(const Options& o) {
+model::Quantization quantization_of(const QuantizeOptions& o) {
   if (o.is_double && o.is_single) throw ConfigError("quantize: expected either --double or --single");
   model::Quantization quantization;
   quantization.options.type = o.type;
@@ -34,7 +34,7 @@ std::string formatted(const char* pattern, double value) {
   return text;
 }
 
-void report(const Options& o, const model::QuantizedMatrices& m, torch::ScalarType type) {
+void report(const QuantizeOptions& o, const model::QuantizedMatrices& m, torch::ScalarType type) {
   const auto mebibytes = [](int64_t bytes) { return formatted("%.1f MiB", static_cast<double>(bytes) / (1 << 20)); };
   const int64_t before = m.num_parameters * static_cast<int64_t>(c10::elementSize(type));
   std::cout << o.folder << ": " << o.model << " with " << m.count << " matrices in " << model::about(m) << "\n"
@@ -46,7 +46,7 @@ void report(const Options& o, const model::QuantizedMatrices& m, torch::ScalarTy
   }
 }
 
-int quantize(const Options& o) {
+int quantize(const QuantizeOptions& o) {
   const auto quantization = quantization_of(o);
   model::check_new_folder(o.folder);
   const auto path = lab::model_path(o.model);
@@ -64,7 +64,7 @@ int quantize(const Options& o) {
 void add_quantize(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand(
       "quantize", "Write a model with its matrices in 4 bits, as transformers and bitsandbytes load it");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<QuantizeOptions>();
   verb->add_option("model", o->model, "Hugging Face folder, GGUF file, or name in models.json")->required();
   verb->add_option("folder", o->folder, "the Hugging Face folder to make")->required();
   verb->add_option("--type", o->type, "the codes: nf4 or fp4")

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "core/cli/commands.h"
+#include "core/cli/json_progress.h"
 #include "core/cli/run_display.h"
 #include "core/cli/signals.h"
 #include "core/lab/run.h"
@@ -11,21 +12,21 @@
 namespace peftlab::cli {
 namespace {
 
-struct Options {
-  std::string file, out;
+struct RunOptions {
+  std::string file, out, progress = "text";
   std::vector<std::string> overrides;
   std::optional<int64_t> seed;
   bool json = false, quiet = false, dry_run = false;
 };
 
-lab::Experiment read(const Options& o) {
+lab::Experiment read(const RunOptions& o) {
   std::vector<lab::Override> overrides;
   for (const auto& text : o.overrides) overrides.push_back(lab::parse_override(text));
   if (o.seed) overrides.push_back({"/seed", std::to_string(*o.seed)});
   return lab::load_experiment(o.file, overrides);
 }
 
-int show(const lab::RunResult& result, const Options& o) {
+int show(const lab::RunResult& result, const RunOptions& o) {
   if (o.json) {
     std::cout << result.record.dump(2) << "\n";
   } else if (result.status != lab::RunStatus::interrupted) {
@@ -34,7 +35,7 @@ int show(const lab::RunResult& result, const Options& o) {
   return kDone;
 }
 
-int interrupted(const lab::RunResult& result, const Options& o) {
+int interrupted(const lab::RunResult& result, const RunOptions& o) {
   show(result, o);
   std::cerr << "peftlab: interrupted; what was done is in " << result.folder.string() << "\npeftlab: the same command goes on:\n  peftlab run "
             << o.file;
@@ -45,15 +46,26 @@ int interrupted(const lab::RunResult& result, const Options& o) {
   return kInterrupted;
 }
 
-int run(const Options& o) {
+lab::RunResult run_for_people(const lab::RunRequest& request, bool quiet) {
+  RunDisplay display(quiet);
+  auto result = lab::run_experiment(request, display);
+  display.end();
+  return result;
+}
+
+lab::RunResult run_for_programs(const lab::RunRequest& request) {
+  JsonProgress display;
+  return lab::run_experiment(request, display);
+}
+
+int run(const RunOptions& o) {
   auto experiment = read(o);
   if (o.dry_run) {
     std::cout << lab::describe_run(std::move(experiment));
     return kDone;
   }
-  RunDisplay display(o.quiet);
-  const auto result = lab::run_experiment({std::move(experiment), o.out, &stop_on_signals()}, display);
-  display.end();
+  const lab::RunRequest request = {std::move(experiment), o.out, &stop_on_signals()};
+  const auto result = o.progress == "json" ? run_for_programs(request) : run_for_people(request, o.quiet);
   if (result.status == lab::RunStatus::interrupted) return interrupted(result, o);
   if (result.status == lab::RunStatus::already_finished && !o.quiet) std::cerr << "peftlab: this run is finished; here is what it found\n";
   return show(result, o);
@@ -63,13 +75,16 @@ int run(const Options& o) {
 
 void add_run(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("run", "Train and evaluate one experiment, or go on with it, or show what it found");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<RunOptions>();
   verb->add_option("experiment", o->file, "experiment file (JSON)")->required();
   verb->add_option("--set", o->overrides, "change a value: /train/learning_rate=1e-3; may be given several times");
   verb->add_option("--seed", o->seed, "seed of the run, instead of the file's")->check(CLI::NonNegativeNumber);
   verb->add_option("--out", o->out, "the run's folder; default: runs/NAME/ in the working folder");
   verb->add_flag("--json", o->json, "print the record (run.json) on standard output");
   verb->add_flag("--quiet", o->quiet, "no progress");
+  verb->add_option("--progress", o->progress, "text, or json: a line for programs each time something is done")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   verb->add_flag("--dry-run", o->dry_run, "check everything, load nothing heavy, say what would happen");
   set_example(*verb, "peftlab run experiments/roads_lora.json --seed 1 --set /train/epochs=1");
   verb->callback([o, &action] { action = [o] { return run(*o); }; });

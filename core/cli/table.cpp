@@ -1,82 +1,30 @@
 // `peftlab table`: runs side by side, with intervals, tests and costs.
-#include <unistd.h>
-
-#include <iostream>
-
 #include "core/cli/commands.h"
-#include "core/compare/comparison.h"
-#include "core/compare/find_runs.h"
-#include "core/compare/likeness.h"
-#include "core/compare/record.h"
-#include "core/compare/render.h"
-#include "core/lab/run.h"
-#include "core/report/terminal.h"
+#include "core/cli/shown_table.h"
 
 namespace peftlab::cli {
 namespace {
 
-static_assert(compare::kNewestResultVersion == lab::kResultVersion, "what runs write must be read");
-
-struct Options {
+struct TableVerbOptions {
   std::vector<std::string> paths;
-  std::string baseline, split, format = "terminal", by;
-  bool wide = false;
+  TableOptions table;
 };
-
-std::string rendered(const compare::Comparison& comparison, const Options& o) {
-  if (o.format == "csv") return compare::csv_text(comparison);
-  const auto layout = compare::lay_out(comparison);
-  if (o.format == "markdown") return compare::markdown_text(layout);
-  if (o.format == "latex") return compare::latex_text(layout);
-  return compare::terminal_text(layout, report::terminal_width(STDOUT_FILENO), o.wide);
-}
-
-std::vector<compare::Comparison> comparisons(const Options& o) {
-  auto found = compare::find_runs({o.paths.begin(), o.paths.end()});
-  std::vector<std::vector<compare::Run>> groups;
-  if (o.by == "group") {
-    groups = compare::split_alike(std::move(found.runs));
-  } else {
-    compare::require_alike(found.runs);
-    groups.push_back(std::move(found.runs));
-  }
-  std::vector<compare::Comparison> results;
-  for (auto& group : groups) results.push_back(compare::compare(std::move(group), {o.baseline, o.split}));
-  auto& notes = results.front().notes;
-  notes.insert(notes.begin(), found.notes.begin(), found.notes.end());
-  return results;
-}
-
-int show_table(const Options& o) {
-  const auto results = comparisons(o);
-  if (o.format == "json") {
-    io::Json list = io::Json::array();
-    for (const auto& comparison : results) list.push_back(compare::to_json(comparison));
-    const auto& json = o.by.empty() ? list.front() : list;
-    std::cout << json.dump(2, ' ', false, io::Json::error_handler_t::replace) << "\n";
-    return kDone;
-  }
-  for (size_t i = 0; i < results.size(); ++i) std::cout << (i ? "\n" : "") << rendered(results[i], o);
-  return kDone;
-}
 
 }  // namespace
 
 void add_table(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("table", "Show runs side by side: score, interval, difference, cost");
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<TableVerbOptions>();
   verb->add_option("runs", o->paths, "run folders, folders that hold some, or result files of PEFT's comparison suite")
       ->required();
-  verb->add_option("--baseline", o->baseline, "the row that all others are compared with; default: the best");
-  verb->add_option("--split", o->split, "the split that was scored; default: test, or what there is");
-  verb->add_option("--format", o->format, "terminal, markdown, csv, latex or json")
-      ->check(CLI::IsMember({"terminal", "markdown", "csv", "latex", "json"}))
-      ->capture_default_str();
-  verb->add_option("--by", o->by, "group: unlike runs are split into tables instead of refused")
-      ->check(CLI::IsMember({"group"}));
-  verb->add_flag("--wide", o->wide, "all columns side by side");
+  add_table_options(*verb, o->table);
   set_example(*verb, "peftlab table runs --baseline roads_lora");
-  verb->callback([o, &action] { action = [o] { return show_table(*o); }; });
+  verb->callback([o, &action] {
+    action = [o] {
+      show_runs(compare::find_runs({o->paths.begin(), o->paths.end()}), o->table);
+      return kDone;
+    };
+  });
 }
 
 }  // namespace peftlab::cli

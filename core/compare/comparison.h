@@ -55,6 +55,7 @@ struct Row {
   std::string machine;                // of its first run
   bool several_machines = false;      // its runs' times are no repetitions of each other
   std::vector<std::string> problems;  // one sentence a run that does not count
+  std::vector<size_t> runs;           // its runs in Comparison::runs, whether they count or not, by rising seed
 
   /// Whether it has times that a machine made: not the model as it was, nor a record that could not be read.
   bool timed() const { return !untrained && (quality.has_value() || !machine.empty()); }

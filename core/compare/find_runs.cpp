@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kNamed = 3;  // of what is told in a note
+constexpr size_t kNamedInANote = 3;  // of what is told in a note
 
 /// A run's folder, though a crash may have kept it from getting its record.
 bool is_run_folder(const fs::path& folder) {
@@ -75,7 +75,7 @@ std::vector<Run> read_all(const std::vector<fs::path>& found) {
 }
 
 /// Equal for records of the same run.
-std::string key_of(const Run& run) {
+std::string place_of(const Run& run) {
   if (run.settings.empty() || !run.seed) return "";
   std::string key = run.name + '\n' + run.settings + '\n' + std::to_string(*run.seed);
   for (const auto& [name, value] : run.must_agree) key += '\n' + value;
@@ -97,10 +97,10 @@ bool same_scores(const Run& a, const Run& b) {
   return true;
 }
 
-std::string listed(const std::vector<std::string>& names) {
+std::string first_names(const std::vector<std::string>& names) {
   std::string text;
-  for (size_t i = 0; i < std::min(names.size(), kNamed); ++i) text += (i ? ", " : "") + names[i];
-  if (names.size() > kNamed) text += " and " + std::to_string(names.size() - kNamed) + " more";
+  for (size_t i = 0; i < std::min(names.size(), kNamedInANote); ++i) text += (i ? ", " : "") + names[i];
+  if (names.size() > kNamedInANote) text += " and " + std::to_string(names.size() - kNamedInANote) + " more";
   return text;
 }
 
@@ -111,7 +111,7 @@ FoundRuns without_repeats(std::vector<Run> runs) {
   std::unordered_map<std::string, size_t> places;
   std::vector<std::string> left_out, contradicting;
   for (auto& run : runs) {
-    const auto key = key_of(run);
+    const auto key = place_of(run);
     const auto [place, is_new] =
         key.empty() ? std::pair{places.end(), true} : places.try_emplace(key, result.runs.size());
     if (is_new) {
@@ -128,9 +128,9 @@ FoundRuns without_repeats(std::vector<Run> runs) {
   if (!left_out.empty()) {
     result.notes.push_back(
         std::to_string(left_out.size()) + (left_out.size() == 1 ? " record is" : " records are") +
-        " of a run that stands there already; the newest finished one counts. Left out: " + listed(left_out));
+        " of a run that stands there already; the newest finished one counts. Left out: " + first_names(left_out));
   }
-  if (!contradicting.empty()) result.notes.push_back("the same run with different scores: " + listed(contradicting));
+  if (!contradicting.empty()) result.notes.push_back("the same run with different scores: " + first_names(contradicting));
   return result;
 }
 

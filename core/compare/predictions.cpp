@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "core/compare/items.h"
 #include "core/compare/json_skim.h"
 #include "core/io/files.h"
 #include "peftlab/error.h"
@@ -18,13 +19,6 @@ namespace {
 struct Line {
   std::string_view split, item, row, reference, score, base_score;
 };
-
-constexpr uint64_t kSeed = 14695981039346656037ull, kPrime = 1099511628211ull;  // FNV-1a
-
-uint64_t mixed(uint64_t hash, std::string_view bytes) {
-  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * kPrime;
-  return hash;
-}
 
 std::optional<double> number(std::string_view text) {
   if (text == "null" || text == "\"nan\"") return std::numeric_limits<double>::quiet_NaN();
@@ -69,8 +63,7 @@ class Reader {
            " is expected; the file is damaged");
     }
     tuned.item_scores.push_back(score(line->score));
-    auto& hash = hashes_.try_emplace(split, kSeed).first->second;
-    hash = mixed(mixed(mixed(hash, line->row), line->reference), "\n");
+    keys_[split].add(line->row, line->reference);
     if (!line->base_score.empty()) result_.base[split].item_scores.push_back(score(line->base_score));
   }
 
@@ -80,7 +73,7 @@ class Reader {
         values.num_items = static_cast<int64_t>(values.item_scores.size());
         values.mean = std::accumulate(values.item_scores.begin(), values.item_scores.end(), 0.0) /
                       static_cast<double>(values.num_items);
-        values.items = std::to_string(values.num_items) + " items, " + std::to_string(hashes_.at(split) % 100000000);
+        values.items = keys_.at(split).text();
       }
     }
     std::erase_if(result_.base,
@@ -102,7 +95,7 @@ class Reader {
   std::string name_;
   size_t line_ = 0;
   Predictions result_;
-  std::map<std::string, uint64_t> hashes_;
+  std::map<std::string, ItemsKey> keys_;
 };
 
 }  // namespace

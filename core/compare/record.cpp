@@ -48,7 +48,7 @@ std::optional<Forgetting> forgetting_of(const io::Json& results) {
   const auto mean = number_at(*all, "loss_change_nats", "mean");
   if (!mean) return std::nullopt;
   Forgetting forgetting{*mean, number_at(*all, "loss_change_nats", "low_95"),
-                        number_at(*all, "loss_change_nats", "high_95")};
+                        number_at(*all, "loss_change_nats", "high_95"), count_at(*all, "num_windows").value_or(0)};
   if (forgetting.low && !std::isfinite(*forgetting.low)) forgetting.low.reset();
   if (forgetting.high && !std::isfinite(*forgetting.high)) forgetting.high.reset();
   return forgetting;
@@ -94,7 +94,7 @@ std::map<std::string, SplitScore> splits_of(const io::Json& results, const char*
   for (const auto& [name, entry] : answers->items()) {
     const auto mean = number_at(entry, "accuracy");
     if (!mean) continue;
-    SplitScore score{*mean, count_at(entry, "num_items").value_or(0), {}, {}};
+    SplitScore score{*mean, count_at(entry, "num_items").value_or(0), {}, text_at(entry, "items")};
     if (const auto* items = find(entry, "item_scores")) score.item_scores = item_scores(*items);
     splits[name] = std::move(score);
   }
@@ -157,7 +157,7 @@ void take_scores(Run& run, const io::Json& results, const fs::path& folder) {
 io::Json record_in(const fs::path& file) {
   const auto text = io::read_file(file, kLargestRecordBytes);
   try {
-    return io::parse_json(without_fields(text, {"free_answers", "wrong_outputs"}), file.string()).value;
+    return io::parse_json(without_fields(text, {"free_answers", "wrong_outputs", "reports"}), file.string()).value;
   } catch (const ConfigError&) {
     // A mistake is told by its place in the whole.
     return io::parse_json(text, file.string()).value;
@@ -180,6 +180,7 @@ Run run_of(const io::Json& record, const fs::path& folder) {
   run.name = text_at(record, "name");
   if (run.name.empty()) run.name = fallback_name(folder);
   run.method = joined_methods(record);
+  run.metric = text_at(record, "data", "metric");
   run.seed = count_at(record, "seed");
   run.started = text_at(record, "started");
   const auto version = count_at(record, "result_version");

@@ -51,8 +51,10 @@ Facts must_agree(const io::Json& record) {
 
 std::string machine_of(const io::Json& record) {
   if (find(record, "machine") == nullptr) return "";
+  const int64_t at_once = count_at(record, "machine", "runs_at_once").value_or(1);
   return text_at(record, "machine", "processor") + ", " + text_at(record, "machine", "cores") + " cores, " +
-         text_at(record, "machine", "threads") + " threads, " + text_at(record, "numbers", "device") + ", libtorch " +
+         text_at(record, "machine", "threads") + " threads, " +
+         (at_once > 1 ? std::to_string(at_once) + " runs at once, " : "") + text_at(record, "numbers", "device") + ", libtorch " +
          text_at(record, "machine", "libtorch") + ", " + text_at(record, "machine", "build");
 }
 

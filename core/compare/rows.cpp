@@ -10,7 +10,7 @@
 namespace peftlab::compare {
 namespace {
 
-constexpr double kNormal975 = 1.959963984540054;
+constexpr double kUnknownDegrees = 1e9;  // of freedom: where it is not recorded how many windows a text had
 
 /// Why a run does not count on a split; empty where it does.
 std::string problem_of(const Run& run, const std::string& split) {
@@ -59,18 +59,22 @@ Costs costs_of(const std::vector<const Run*>& runs) {
 std::optional<Estimate> forgetting_of(const std::vector<const Run*>& runs) {
   if (runs.empty()) return std::nullopt;
   Eigen::VectorXd means(static_cast<Eigen::Index>(runs.size()));
-  double texts = 0.0;
+  double texts = 0.0, degrees = kUnknownDegrees;
   bool intervals = true;
   for (size_t i = 0; i < runs.size(); ++i) {
     if (!runs[i]->forgetting) return std::nullopt;
     const auto& f = *runs[i]->forgetting;
     means[static_cast<Eigen::Index>(i)] = f.mean;
     intervals = intervals && f.low && f.high;
-    if (intervals) texts += std::pow((*f.high - *f.low) / 2.0 / kNormal975, 2) / static_cast<double>(runs.size());
+    if (!intervals) continue;
+    // The interval is Student's over the windows: divided by its quantile it gives their variance back.
+    degrees = f.num_windows > 1 ? static_cast<double>(f.num_windows - 1) : kUnknownDegrees;
+    const double quantile = Estimate{0.0, {{1.0, degrees}}}.half_width(kConfidence);
+    texts += std::pow((*f.high - *f.low) / 2.0 / quantile, 2) / static_cast<double>(runs.size());
   }
   Estimate estimate{means.mean(), {}};
   if (!intervals) return estimate;
-  estimate.parts.push_back({texts, 1e9});
+  estimate.parts.push_back({texts, degrees});
   const double n = static_cast<double>(means.size());
   if (n > 1) estimate.parts.push_back({(means.array() - means.mean()).square().sum() / (n - 1.0) / n, n - 1.0});
   return estimate;
@@ -101,8 +105,8 @@ void set_quality(Row& row, const std::vector<const SplitScore*>& scores) {
   if (row.num_items > 0) row.interval = share_interval(*row.quality, row.num_items, kConfidence);
 }
 
-Row row_of(const std::string& label, std::vector<const Run*> runs, const std::string& split) {
-  std::stable_sort(runs.begin(), runs.end(), [](const Run* a, const Run* b) { return a->seed < b->seed; });
+/// REQUIRES: by rising seed.
+Row row_of(const std::string& label, const std::vector<const Run*>& runs, const std::string& split) {
   Row row;
   row.label = label;
   row.method = runs.front()->method;
@@ -144,6 +148,7 @@ std::vector<Row> untrained_rows(const std::vector<Run>& runs, const std::string&
     row.base_kept_as = kind;
     row.costs.num_trainable = 0;
     set_quality(row, {&run->base_splits.at(split)});
+    row.runs = {static_cast<size_t>(run - runs.data())};
     rows.push_back(std::move(row));
   }
   return rows;
@@ -176,7 +181,12 @@ std::vector<Row> gather_rows(const std::vector<Run>& runs, const std::string& sp
   for (const auto& group : groups) first.push_back(group.front());
   const auto labels = labels_of(first);
   auto rows = untrained_rows(runs, split);
-  for (size_t i = 0; i < groups.size(); ++i) rows.push_back(row_of(labels[i], groups[i], split));
+  for (size_t i = 0; i < groups.size(); ++i) {
+    // By seed, as the row has them.
+    std::stable_sort(groups[i].begin(), groups[i].end(), [](const Run* a, const Run* b) { return a->seed < b->seed; });
+    rows.push_back(row_of(labels[i], groups[i], split));
+    for (const auto* run : groups[i]) rows.back().runs.push_back(static_cast<size_t>(run - runs.data()));
+  }
   return rows;
 }
 

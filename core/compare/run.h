@@ -23,6 +23,7 @@ struct SplitScore {
 struct Forgetting {
   double mean = 0.0;
   std::optional<double> low, high;  // 95 % over the windows of the text
+  int64_t num_windows = 0;          // 0: unknown
 };
 
 struct Costs {
@@ -40,6 +41,7 @@ struct Run {
   std::filesystem::path source;  // the run's folder, or the file
   std::string name;              // of the experiment
   std::string method;            // names of the methods, joined by " + "
+  std::string metric;            // what a score is; may be empty
   std::string settings;  // what the experiment sets, seed and prose aside: runs that agree in it are repetitions
   std::optional<int64_t> seed;
   std::string started;   // ISO 8601

@@ -11,7 +11,7 @@ namespace {
 // The file: magic, key, SHA-256 of the payload (both 64 hexadecimal digits), payload; integers little-endian.
 constexpr std::string_view kMagic = "peftlab examples\n";
 constexpr size_t kDigits = 64;
-constexpr uint64_t kLimitBytes = uint64_t{8} << 30;
+constexpr uint64_t kCacheLimitBytes = uint64_t{8} << 30;
 
 class Writer {
  public:
@@ -149,7 +149,7 @@ CachedExamples cached_examples(const std::filesystem::path& folder, const Task& 
   std::error_code error;
   if (std::filesystem::exists(path, error)) {
     try {
-      return {unpack_examples(io::read_file(path, kLimitBytes), key), true, "hit: " + path.string()};
+      return {unpack_examples(io::read_file(path, kCacheLimitBytes), key), true, "hit: " + path.string()};
     } catch (const ConfigError& damage) {
       about = "miss: " + path.string() + " was damaged (" + damage.what() + ") and made anew";
     }

@@ -58,8 +58,6 @@ void clean_text(const Cleaning& rule, std::string& text) {
   if (rule.strip) text = stripped(text);
 }
 
-bool begins(const std::string& text, const std::string& part) { return text.compare(0, part.size(), part) == 0; }
-
 bool ends(const std::string& text, const std::string& part) {
   return text.size() >= part.size() && text.compare(text.size() - part.size(), part.size(), part) == 0;
 }
@@ -75,7 +73,7 @@ std::string cut(const Derived& rule, std::string text, const Lookup& lookup, std
     if (!rule.keep_otherwise && reason.empty()) reason = "field " + quoted(rule.field) + ": " + what;
   };
   const std::string prefix = fill(rule.remove_prefix, lookup);
-  if (begins(text, prefix)) text.erase(0, prefix.size());
+  if (text.starts_with(prefix)) text.erase(0, prefix.size());
   else absent("does not begin with " + rule.remove_prefix);
   const std::string suffix = fill(rule.remove_suffix, lookup);
   if (ends(text, suffix)) text.erase(text.size() - suffix.size());
@@ -91,7 +89,7 @@ std::string cut(const Derived& rule, std::string text, const Lookup& lookup, std
 std::string failed_condition(const Filter& rule, const std::string& text) {
   const auto is = [&](const std::string& part) { return text == part; };
   const auto holds = [&](const std::string& part) { return text.find(part) != std::string::npos; };
-  const auto starts = [&](const std::string& part) { return begins(text, part); };
+  const auto starts = [&](const std::string& part) { return text.starts_with(part); };
   const auto stops = [&](const std::string& part) { return ends(text, part); };
   if (!rule.one_of.empty() && !any_of(rule.one_of, is)) return "none of " + listed(rule.one_of);
   if (any_of(rule.none_of, is)) return "one of " + listed(rule.none_of);

@@ -16,8 +16,6 @@ size_t common_length(const std::vector<int64_t>& a, const std::vector<int64_t>& 
   return static_cast<size_t>(std::mismatch(a.begin(), end, b.begin()).first - a.begin());
 }
 
-bool begins(const std::string& text, const std::string& part) { return text.compare(0, part.size(), part) == 0; }
-
 /// One assistant message inside the rendered conversation.
 struct Turn {
   size_t begin = 0;        // byte where the answer begins, behind the generation prompt
@@ -29,7 +27,7 @@ struct Turn {
 };
 
 /// Templates often trim what they write.
-std::string content_of(const io::Json& message) { return stripped(message.at("content").get_ref<const std::string&>()); }
+std::string stripped_content(const io::Json& message) { return stripped(message.at("content").get_ref<const std::string&>()); }
 
 class Builder {
  public:
@@ -77,7 +75,7 @@ class Builder {
         turns.push_back(find_turn(conversation, i, before, text, from));
         from = turns.back().content_end;
       } else {
-        const std::string content = content_of(message);
+        const std::string content = stripped_content(message);
         const size_t at = text.find(content, from);
         if (at != std::string::npos) from = at + content.size();
       }
@@ -92,9 +90,9 @@ class Builder {
     turn.trained = conversation.trained[index];
     turn.calls_tools = conversation.messages[index].contains("tool_calls");
     prompt_ = before.empty() ? "" : format_.render(before, /*add_generation_prompt=*/true);
-    turn.mismatch = !begins(text, prompt_) || prompt_.size() < from;
+    turn.mismatch = !text.starts_with(prompt_) || prompt_.size() < from;
     turn.begin = turn.mismatch ? from : prompt_.size();
-    const std::string content = content_of(conversation.messages[index]);
+    const std::string content = stripped_content(conversation.messages[index]);
     const size_t at = text.find(content, turn.begin);
     if (at == std::string::npos) {
       throw ConfigError("record " + std::to_string(conversation.row) + ": the chat template does not write message " +
@@ -105,7 +103,7 @@ class Builder {
     if (index + 1 < conversation.messages.size()) {
       before.push_back(conversation.messages[index]);
       const std::string through = format_.render(before, /*add_generation_prompt=*/false);
-      if (begins(text, through) && through.size() >= turn.content_end) turn.end = through.size();
+      if (text.starts_with(through) && through.size() >= turn.content_end) turn.end = through.size();
     }
     return turn;
   }

@@ -9,10 +9,10 @@
 namespace peftlab::data {
 namespace {
 
-constexpr uint64_t kLimitBytes = uint64_t{4} << 30;
-constexpr size_t kShownMistakes = 20;
+constexpr uint64_t kFileLimitBytes = uint64_t{4} << 30;
+constexpr size_t kMistakesOfAFile = 20;
 
-std::string listed(const std::vector<std::string>& names) {
+std::string names_listed(const std::vector<std::string>& names) {
   std::string list;
   for (const auto& name : names) list += (list.empty() ? "'" : ", '") + name + "'";
   return list;
@@ -34,7 +34,7 @@ std::vector<std::pair<std::string, size_t>> wanted_columns(const Source& source,
   for (const auto& [field, column] : source.columns) {
     const auto found = std::find(table.header.begin(), table.header.end(), column);
     if (found == table.header.end()) {
-      mistakes.add(source.file.string(), "", "no column '" + column + "'; the header has " + listed(table.header));
+      mistakes.add(source.file.string(), "", "no column '" + column + "'; the header has " + names_listed(table.header));
     }
     wanted.emplace_back(field, static_cast<size_t>(found - table.header.begin()));
   }
@@ -78,7 +78,7 @@ void read_json_records(const Source& source, const std::string& bytes, Records& 
     throw ConfigError(document.where(source.records) + ": " + source.records + ": expected a list of records, got " + list.type_name());
   }
   io::Mistakes mistakes;
-  for (size_t i = 0; i < list.size() && mistakes.lines().size() < kShownMistakes; ++i) {
+  for (size_t i = 0; i < list.size() && mistakes.lines().size() < kMistakesOfAFile; ++i) {
     const io::Pointer pointer = io::child(source.records, i);
     if (!list[i].is_object()) mistakes.add(document.where(pointer), pointer, std::string("expected an object, got ") + list[i].type_name());
     result.records.push_back({static_cast<int64_t>(i) + 1, list[i].is_object() ? chosen(source, list[i]) : Json()});
@@ -98,7 +98,7 @@ void read_jsonl_records(const Source& source, const std::string& bytes, Records&
   std::string mistakes;
   size_t shown = 0;
   int64_t line = 1;
-  for (size_t begin = 0; begin < bytes.size() && shown < kShownMistakes; ++line) {
+  for (size_t begin = 0; begin < bytes.size() && shown < kMistakesOfAFile; ++line) {
     const size_t end = std::min(bytes.find('\n', begin), bytes.size());
     const std::string text = bytes.substr(begin, end - begin);
     begin = end + 1;
@@ -117,7 +117,7 @@ void read_jsonl_records(const Source& source, const std::string& bytes, Records&
 }  // namespace
 
 Records read_records(const Source& source) {
-  const std::string bytes = io::read_file(source.file, kLimitBytes);
+  const std::string bytes = io::read_file(source.file, kFileLimitBytes);
   Records result;
   result.sha256 = io::sha256_hex(bytes);
   switch (source.kind) {

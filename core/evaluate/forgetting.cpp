@@ -70,6 +70,7 @@ Interval ratio(const std::vector<WindowSums>& windows, double (*value)(const Win
 ForgettingScore summed(const std::string& kind, const std::vector<WindowSums>& windows) {
   ForgettingScore score;
   score.kind = kind;
+  score.num_windows = static_cast<int64_t>(windows.size());
   double base = 0.0;
   for (const auto& w : windows) {
     score.num_tokens += w.num_tokens;

@@ -25,6 +25,7 @@ struct Interval {
 struct ForgettingScore {
   std::string kind;             // or "all"
   int64_t num_tokens = 0;       // predicted
+  int64_t num_windows = 0;      // the intervals are over so many
   double base_loss = 0.0;       // nats per token
   Interval loss_change;         // tuned - base, nats per token
   Interval divergence;          // KL(base || tuned), nats per token

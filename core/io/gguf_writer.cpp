@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint32_t kVersion = 3;
 constexpr size_t kAlignment = 32;
-constexpr size_t kMaxDimensions = 4;
+constexpr size_t kMostDimensions = 4;
 
 size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -76,7 +76,7 @@ void check(const GgufMetadata& metadata, const std::vector<GgufTensor>& tensors)
     const std::string where = "write_gguf: tensor '" + tensor.name + "': ";
     if (tensor.name.empty() || !names.insert(tensor.name).second)
       throw std::invalid_argument(where + "empty or given twice");
-    if (tensor.shape.size() > kMaxDimensions) throw std::invalid_argument(where + "more than four dimensions");
+    if (tensor.shape.size() > kMostDimensions) throw std::invalid_argument(where + "more than four dimensions");
     for (const int64_t dimension : tensor.shape) {
       if (dimension < 0) throw std::invalid_argument(where + "negative dimension");
     }

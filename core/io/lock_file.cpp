@@ -37,9 +37,14 @@ bool still_named(const Descriptor& file, const std::filesystem::path& path) {
          held.st_dev == named.st_dev;
 }
 
+/// Who only looks holds a lock for a moment: it is tried again before it counts as held.
 bool locked(const Descriptor& file) {
-  while (::flock(file.number(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EINTR) return false;
+  constexpr int kTries = 20;
+  constexpr useconds_t kPauseMicroseconds = 2000;
+  for (int tries = 1; ::flock(file.number(), LOCK_EX | LOCK_NB) != 0;) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK || tries++ == kTries) return false;
+    ::usleep(kPauseMicroseconds);
   }
   return true;
 }
@@ -60,6 +65,11 @@ LockFile::LockFile(std::filesystem::path path) : path_(std::move(path)) {
   const std::string owner = "process " + std::to_string(::getpid()) + " on host " + host_name() + "\n";
   if (::ftruncate(file_.number(), 0) != 0) throw_write_failure(path_, 0, errno);
   write_all(file_, owner.data(), owner.size(), path_);
+}
+
+bool is_locked(const std::filesystem::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return file.is_open() && ::flock(file.number(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 LockFile::~LockFile() {

@@ -23,4 +23,7 @@ class LockFile {
   Descriptor file_;
 };
 
+/// Whether somebody holds the lock, this process included. Nothing is made and nobody kept from locking.
+bool is_locked(const std::filesystem::path& path);
+
 }  // namespace peftlab::io

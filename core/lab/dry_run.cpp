@@ -29,6 +29,14 @@ std::string model_line(const ModelChoice& model) {
   return model.path.string();
 }
 
+/// "" where the matrices stay as they are.
+std::string quantize_line(const ModelChoice& model) {
+  if (!model.quantize) return "";
+  const auto& options = model.quantize->options;
+  return "  quantise " + options.type + (options.double_quantization ? ", scales quantised too" : ", plain scales") + ", blocks of " +
+         std::to_string(options.block_size) + ", while the model is loaded\n";
+}
+
 std::string data_line(const data::Task& task) {
   if (!task.source.dataset.empty()) return "data set " + task.source.dataset + ", fetched where it is missing";
   if (!fs::exists(task.source.file)) throw ConfigError(task.path.string() + ": /source/file: no such file: " + task.source.file.string());
@@ -42,7 +50,7 @@ std::string describe_run(Experiment experiment) {
   const data::Task task = data::load_task(experiment.task);
   std::ostringstream out;
   out << experiment.name << ", seed " << experiment.seed << "\n  about    " << experiment.about << "\n  model    " << model_line(experiment.model)
-      << "\n  task     " << task.path.string() << "\n  data     " << data_line(task) << "\n";
+      << "\n" << quantize_line(experiment.model) << "  task     " << task.path.string() << "\n  data     " << data_line(task) << "\n";
   for (const auto& method : created) out << "  method   " << method.name() << " " << method.options.dump() << "\n";
   const int64_t examples = training_examples(task);
   if (examples > 0) {

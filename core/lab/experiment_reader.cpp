@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/lab/gguf_adapter.h"
+
 namespace peftlab::lab {
 
 namespace fs = std::filesystem;
@@ -142,11 +144,12 @@ void ExperimentReader::read_method(const Json& value, const Pointer& pointer, st
 }
 
 fs::path ExperimentReader::read_adapter() {
-  const std::string name = root_.text("adapter", "", "a folder with the adapter to start from");
+  const std::string name = root_.text("adapter", "", "a folder with the adapter to start from, or a GGUF file");
   if (name.empty()) return {};
   const fs::path folder = resolve(name, "/adapter");
   std::error_code error;
-  if (!fs::is_directory(folder, error)) mistake("/adapter", "there is no folder " + folder.string());
+  const bool is_file = is_gguf_adapter(folder) && fs::is_regular_file(folder, error);
+  if (!is_file && !fs::is_directory(folder, error)) mistake("/adapter", "there is no folder or GGUF file " + folder.string());
   return folder;
 }
 

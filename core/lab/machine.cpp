@@ -6,6 +6,8 @@
 #include <torch/version.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -35,6 +37,13 @@ io::Json instruction_sets() {
   return found;
 }
 
+/// How many runs whoever started this one does beside each other: they share caches and memory, and so take longer.
+int64_t runs_at_once() {
+  const char* text = std::getenv(kRunsAtOnce);
+  const int count = text == nullptr ? 1 : std::atoi(text);
+  return std::max(count, 1);
+}
+
 }  // namespace
 
 io::Json describe_machine() {
@@ -50,6 +59,7 @@ io::Json describe_machine() {
           {"instruction_sets", instruction_sets()},
           {"cores", sysconf(_SC_NPROCESSORS_ONLN)},
           {"threads", at::get_num_threads()},
+          {"runs_at_once", runs_at_once()},
           {"memory_bytes", memory},
           {"system", std::string(system.sysname) + " " + system.release},
           {"host", system.nodename},

@@ -7,7 +7,10 @@
 
 namespace peftlab::lab {
 
-/// Processor, instruction sets, cores, memory, system, libtorch, threads, build: for the record.
+/// The environment variable that tells a run how many are done beside each other on this machine.
+inline constexpr const char* kRunsAtOnce = "PEFTLAB_RUNS_AT_ONCE";
+
+/// Processor, instruction sets, cores, memory, system, libtorch, threads, runs at once, build: for the record.
 io::Json describe_machine();
 
 /// Sets the high-water mark of resident memory back to what is resident now (Linux, /proc/self/clear_refs). Returns false

@@ -1,32 +1,13 @@
 #include "core/lab/merge.h"
 
 #include <algorithm>
-#include <map>
+
+#include "core/lab/refusals.h"
 
 namespace peftlab::lab {
 namespace {
 
 using plugin::PointKind;
-
-/// What cannot be merged, by method and kind of point.
-class Refusals {
- public:
-  void add(const std::string& method, const std::string& what, const std::string& point) { all_[{method, what}].push_back(point); }
-
-  void throw_if_any() const {
-    io::Mistakes mistakes;
-    for (const auto& [key, points] : all_) {
-      std::string text = "cannot be merged: it " + key.second;
-      if (!points.front().empty()) text += " " + points.front();
-      if (points.size() > 1) text += " and " + std::to_string(points.size() - 1) + " more";
-      mistakes.add("method '" + key.first + "'", "", text + "; use the adapter beside its model instead");
-    }
-    mistakes.throw_if_any();
-  }
-
- private:
-  std::map<std::pair<std::string, std::string>, std::vector<std::string>> all_;
-};
 
 class Merger {
  public:
@@ -103,7 +84,7 @@ class Merger {
 
   const model::Weights& weights_;
   MergedModel result_;
-  Refusals refusals_;
+  Refusals refusals_{"cannot be merged", "use the adapter beside its model instead"};
 };
 
 torch::Tensor logits_of(const model::Decoder& decoder, const std::vector<int64_t>& ids) {

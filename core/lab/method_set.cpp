@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/lab/gguf_adapter.h"
+
 namespace peftlab::lab {
 namespace {
 
@@ -60,7 +62,7 @@ MethodSet attach_methods(model::Decoder& decoder, std::vector<plugin::CreatedMet
 }
 
 std::vector<fs::path> adapter_folders(const fs::path& folder) {
-  if (fs::exists(folder / "adapter_config.json")) return {folder};
+  if (fs::exists(folder / "adapter_config.json") || is_gguf_adapter(folder)) return {folder};
   std::vector<fs::path> folders;
   if (fs::is_directory(folder)) {
     for (const auto& entry : fs::directory_iterator(folder)) {
@@ -69,7 +71,7 @@ std::vector<fs::path> adapter_folders(const fs::path& folder) {
   }
   std::sort(folders.begin(), folders.end());
   if (folders.empty()) {
-    throw ConfigError(folder.string() + ": no adapter here; expected a folder with adapter_config.json and adapter_model.safetensors");
+    throw ConfigError(folder.string() + ": no adapter here; expected a folder with adapter_config.json and adapter_model.safetensors, or a GGUF file");
   }
   return folders;
 }
@@ -78,7 +80,7 @@ MethodSet attach_adapter(model::Decoder& decoder, const fs::path& folder, const 
   MethodSet set;
   set.points = std::make_unique<plugin::DecoderPoints>(decoder, /*seed=*/0, encoder(tokenizer));
   for (const auto& path : adapter_folders(folder)) {
-    const Adapter adapter = plugin::read_adapter(path);
+    const Adapter adapter = read_adapter(path, decoder.spec());
     auto created = plugin::create_from_adapter(adapter, path.string());
     set.methods.push_back(std::make_unique<plugin::AttachedMethod>(std::move(created), *set.points, &adapter));
     set.methods.back()->train(false);

@@ -32,10 +32,10 @@ void note_shared_parameters(model::Decoder& decoder, const MethodSet& set);
 MethodSet attach_methods(model::Decoder& decoder, std::vector<plugin::CreatedMethod> created, uint64_t seed,
                          const text::Tokenizer* tokenizer);
 
-/// The folder itself where it holds an adapter, or those below it that do. Throws ConfigError when there is none.
+/// The folder itself where it holds an adapter (or is a GGUF file), or those below it that do. Throws ConfigError when there is none.
 std::vector<std::filesystem::path> adapter_folders(const std::filesystem::path& folder);
 
-/// Attaches the adapter of a folder, or all adapters of a run's adapter folder with one subfolder a method.
+/// Attaches the adapter of a folder or a GGUF file, or all adapters of a run's adapter folder with one subfolder a method.
 MethodSet attach_adapter(model::Decoder& decoder, const std::filesystem::path& folder, const text::Tokenizer* tokenizer);
 
 /// Writes one adapter into `folder`, or several into subfolders "0-<name>", "1-<name>" of it.

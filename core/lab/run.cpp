@@ -12,6 +12,7 @@
 #include "core/io/folder_writer.h"
 #include "core/io/sha256.h"
 #include "core/lab/assessment.h"
+#include "core/lab/gguf_adapter.h"
 #include "core/lab/loaded_model.h"
 #include "core/lab/machine.h"
 #include "core/lab/method_set.h"
@@ -19,6 +20,7 @@
 #include "core/lab/run_folder.h"
 #include "core/lab/run_observer.h"
 #include "core/lab/run_record.h"
+#include "core/lab/update_spectra.h"
 #include "core/train/checkpoint.h"
 
 namespace peftlab::lab {
@@ -100,6 +102,7 @@ class Runner {
     methods_ = attach_methods(*decoder_, std::move(created_), static_cast<uint64_t>(experiment_.seed), tokenizer_.get());
     decoder_->weights().load_rest();
     if (!experiment_.adapter.empty()) load_start();
+    train::check_lengths(*decoder_, evaluate::training_sequences(work_->examples("train")));
     assessor().check_lengths(*decoder_);
     record_methods(record_, methods_, *decoder_);
     results_["setup_seconds"] = seconds_since(started_);
@@ -108,7 +111,7 @@ class Runner {
 
   void load_start() {
     if (methods_.methods.size() != 1) throw ConfigError("adapter: a start from an adapter needs exactly one method");
-    methods_.methods[0]->load(plugin::read_adapter(experiment_.adapter), experiment_.adapter.string());
+    methods_.methods[0]->load(read_adapter(experiment_.adapter, decoder_->spec()), experiment_.adapter.string());
   }
 
   Assessor assessor() {
@@ -148,6 +151,8 @@ class Runner {
     observer.end();
     if (job.settings.keep_best && outcome.progress.best_step > 0) load_best(job, outcome);
     write_adapters(methods_, folder_->path() / "adapter", experiment_.model.name);
+    record_updates(results_, folder_->path(), *decoder_, methods_, static_cast<uint64_t>(experiment_.seed));
+    record_adapter(record_, folder_->path() / "adapter");
   }
 
   /// The best checkpoint becomes the result; its metric must come out as it was logged.

@@ -2,8 +2,11 @@
 
 #include <ctime>
 
+#include "core/compare/items.h"
+#include "core/data/metric.h"
 #include "core/io/files.h"
 #include "core/io/sha256.h"
+#include "core/lab/identity.h"
 #include "core/lab/machine.h"
 #include "core/lab/run.h"
 #include "core/lab/version.h"
@@ -22,22 +25,26 @@ std::string now() {
   return text;
 }
 
-io::Json hashes(const RunInputs& in) {
-  io::Json all = {{"experiment", in.experiment.hash()},
-                  {"model", in.files.hash},
-                  {"data", in.work.dataset.hash},
-                  {"task", in.work.task.hash},
-                  {"tokenizer", in.tokenizer.hash()},
-                  {"format", in.format.hash()}};
-  if (!in.experiment.adapter.empty()) {
-    all["adapter"] = io::sha256_file(in.experiment.adapter / "adapter_model.safetensors");
+Sources sources_of(const RunInputs& in) {
+  return {in.files.hash,       in.work.dataset.hash, in.work.task.hash, in.tokenizer.hash(),
+          in.format.hash(), in.type,              in.device};
+}
+
+/// One character an item where all are right or wrong, else a list of numbers.
+io::Json item_scores(const std::vector<evaluate::Prediction>& predictions) {
+  std::string letters;
+  io::Json numbers = io::Json::array();
+  for (const auto& p : predictions) {
+    if (p.score == 0.0 || p.score == 1.0) letters += p.score == 0.0 ? '0' : '1';
+    numbers.push_back(p.score);
   }
-  if (in.experiment.evaluate.forgetting) {
-    std::string texts;
-    for (const auto& file : in.experiment.evaluate.forgetting->texts) texts += io::sha256_file(file);
-    all["forgetting"] = io::sha256_hex(texts);
-  }
-  return all;
+  return letters.size() == predictions.size() ? io::Json(letters) : numbers;
+}
+
+std::string items_key(const std::vector<evaluate::Prediction>& predictions) {
+  compare::ItemsKey key;
+  for (const auto& p : predictions) key.add(io::Json(p.row).dump(), io::Json(p.reference).dump());
+  return key.text();
 }
 
 io::Json data_json(const Workload& work) {
@@ -45,7 +52,9 @@ io::Json data_json(const Workload& work) {
   for (const auto& [name, set] : work.splits) {
     splits[name] = {{"num_items", set.examples.size()}, {"num_truncated", set.num_truncated}};
   }
-  return {{"task", work.task.path.filename().string()}, {"num_records_read", work.dataset.num_read},
+  const auto& metric = work.task.answer.metric;
+  return {{"task", work.task.path.filename().string()}, {"metric", metric},
+          {"metric_direction", data::needs_generation(metric) ? "higher" : "lower"}, {"num_records_read", work.dataset.num_read},
           {"num_records_unique", work.dataset.num_unique}, {"splits", splits}, {"cache", work.cache_about}};
 }
 
@@ -63,10 +72,11 @@ io::Json begin_record(const RunInputs& in) {
   io::Json record = {{"peftlab", kVersion}, {"result_version", kResultVersion}, {"name", in.experiment.name},
                      {"about", in.experiment.about}, {"seed", in.experiment.seed}, {"status", "new"}, {"started", now()}};
   record["experiment"] = in.experiment.resolved();
-  record["hashes"] = hashes(in);
-  record["numbers"] = {{"base_type", type_name(in.type)}, {"device", in.device.str()}};
-  record["identity"] = io::sha256_hex(io::Json{{"hashes", record["hashes"]}, {"seed", in.experiment.seed}, {"numbers", record["numbers"]},
-                                               {"result_version", kResultVersion}}.dump());
+  if (*kCommit != '\0') record["commit"] = kCommit;
+  const Sources sources = sources_of(in);
+  record["hashes"] = hashes_of(in.experiment, sources);
+  record["numbers"] = numbers_of(sources);
+  record["identity"] = identity_of(record["hashes"], record["numbers"], in.experiment.seed);
   record["machine"] = describe_machine();
   record["model"] = {{"name", in.experiment.model.name}, {"path", in.files.path.filename().string()},
                      {"stored_type", in.files.source->stored_type()}, {"shape", shape_json(in.files.source->spec().shape)}};
@@ -119,6 +129,14 @@ void record_training(io::Json& results, const train::Outcome& outcome) {
                          {"final_loss", p.recent_losses.empty() ? io::Json(nullptr) : io::Json(p.recent_losses.back())}};
 }
 
+void record_adapter(io::Json& record, const std::filesystem::path& folder) {
+  uintmax_t bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() == ".safetensors") bytes += entry.file_size();
+  }
+  record["adapter_bytes"] = bytes;
+}
+
 void record_reports(io::Json& results, const MethodSet& methods) {
   io::Json all = io::Json::array();
   for (const auto& attached : methods.methods) {
@@ -140,7 +158,7 @@ void record_assessment(io::Json& results, const std::string& which, const Assess
   io::Json entry = io::Json::object();
   for (const auto& [split, score] : assessment.splits) {
     entry[split] = {{"accuracy", score.mean}, {"num_items", score.num_items}, {"num_generated_tokens", score.num_generated},
-                    {"seconds", score.seconds}};
+                    {"seconds", score.seconds}, {"items", items_key(score.predictions)}, {"item_scores", item_scores(score.predictions)}};
   }
   entry["free_answers"] = io::Json::array();
   for (const auto& answer : assessment.free_answers) {
@@ -163,7 +181,7 @@ void record_wrong_outputs(io::Json& results, const Assessment& tuned) {
 void record_forgetting(io::Json& results, const std::vector<evaluate::ForgettingScore>& scores, double seconds, int64_t peak_bytes) {
   io::Json kinds = io::Json::array();
   for (const auto& s : scores) {
-    kinds.push_back({{"kind", s.kind}, {"num_tokens", s.num_tokens}, {"base_loss_nats", s.base_loss},
+    kinds.push_back({{"kind", s.kind}, {"num_tokens", s.num_tokens}, {"num_windows", s.num_windows}, {"base_loss_nats", s.base_loss},
                      {"loss_change_nats", interval_json(s.loss_change)}, {"kl_from_base_nats", interval_json(s.divergence)}});
   }
   results["forgetting"] = {{"texts", kinds}, {"seconds", seconds}};

@@ -25,8 +25,7 @@ struct RunInputs {
   torch::Device device;
 };
 
-/// Experiment, hashes, identity, versions, machine, data and model. The identity is a hash of the resolved experiment, the
-/// seed, the contents of model, data, template, tokenizer, texts and starting adapter, and the result version.
+/// Experiment, hashes, identity (identity.h), versions, machine, data and model.
 io::Json begin_record(const RunInputs& inputs);
 
 /// The key under which the base model's answers are kept: all that decides them. REQUIRES: record_methods() was called.
@@ -35,9 +34,11 @@ std::string base_key(const io::Json& record);
 /// Trained tensors, their share of the model, what fills which points, and how the frozen tensors are kept.
 void record_methods(io::Json& record, const MethodSet& methods, const model::Decoder& decoder);
 void record_training(io::Json& results, const train::Outcome& outcome);
+/// Bytes of the adapter's tensors on disk. `folder`: what write_adapters() wrote.
+void record_adapter(io::Json& record, const std::filesystem::path& folder);
 /// What the methods say of themselves: their tables and series as they are.
 void record_reports(io::Json& results, const MethodSet& methods);
-/// `which`: "base" or "tuned".
+/// Means and every item's score. `which`: "base" or "tuned".
 void record_assessment(io::Json& results, const std::string& which, const Assessment& assessment);
 /// The first five wrong outputs of the last split evaluated.
 void record_wrong_outputs(io::Json& results, const Assessment& tuned);

@@ -14,7 +14,7 @@ namespace peftlab::model {
 struct Sequence {
   std::vector<int64_t> ids;
   /// As long as `ids`: the token that the model should predict at this place from the tokens before it (ids[i], as a rule), or
-  /// kNoLabel where the loss does not look. The first place is never predicted.
+  /// kNoLabel where the loss does not look. The first place is predicted only behind virtual tokens: labelled_batch.
   std::vector<int64_t> labels;
 };
 

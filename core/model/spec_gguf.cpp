@@ -30,6 +30,9 @@ RopeScaling read_rope(const io::GgufFile& file, const std::string& prefix) {
 
 DecoderSpec spec_from_gguf(const io::GgufFile& file) {
   const std::string where = file.path().string();
+  if (file.text("general.type", "model") == "adapter") {
+    throw ConfigError(where + ": an adapter, not a model; give it beside its model with --adapter");
+  }
   DecoderSpec spec;
   ModelShape& shape = spec.shape;
   shape.architecture = file.text("general.architecture");

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <regex>
 
-#include "peftlab/also_trained.h"
 #include "peftlab/default_targets.h"
 #include "peftlab/peft_form.h"
 
@@ -37,11 +36,11 @@ void check_rank(const FrozenLinear& base, int64_t rank) {
                     std::to_string(most) + ", which rank_pattern can say for this module alone");
 }
 
-LowRankSize::LowRankSize(Options& options)
-    : rank_(options.integer("rank", 8, "rows of A and columns of B",
-                            {.least = 1, .most = static_cast<double>(kMostRank)})),
+LowRankSize::LowRankSize(Options& options, const LowRankWords& words)
+    : words_(words),
+      rank_(options.integer("rank", 8, words.rank, {.least = 1, .most = static_cast<double>(kMostRank)})),
       alpha_(options.number("alpha", 8.0, "the update is scaled by alpha / rank")),
-      rslora_(options.flag("rslora", false, "scale by alpha / sqrt(rank) instead")),
+      rslora_(words.has_rslora && options.flag("rslora", false, "scale by alpha / sqrt(rank) instead")),
       ranks_(options, "rank_pattern", "ranks by regular expressions on module names", /*integers_to=*/kMostRank),
       alphas_(options, "alpha_pattern", "alphas by regular expressions on module names") {}
 
@@ -54,18 +53,19 @@ void LowRankSize::write(Fields& config, bool doubled) const {
   const double ranks = doubled ? 2.0 : 1.0;
   const double alphas = rslora_ ? std::sqrt(ranks) : ranks;
   config.set("r", static_cast<int64_t>(ranks) * rank_);
-  config.set("lora_alpha", number_value(alphas * alpha_));
-  config.set("use_rslora", rslora_);
+  config.set(words_.alpha_field, number_value(alphas * alpha_));
+  if (words_.has_rslora) config.set("use_rslora", rslora_);
   config.set("rank_pattern", scaled(ranks_.fields(), ranks));
   config.set("alpha_pattern", scaled(alphas_.fields(), alphas));
 }
 
-std::vector<PeftName> LowRankSize::fields() {
-  return {{"r", "rank"},
-          {"lora_alpha", "alpha"},
-          {"use_rslora", "rslora"},
-          {"rank_pattern", "rank_pattern"},
-          {"alpha_pattern", "alpha_pattern"}};
+std::vector<PeftName> LowRankSize::fields(const LowRankWords& words) {
+  std::vector<PeftName> names = {{"r", "rank"},
+                                 {words.alpha_field, "alpha"},
+                                 {"rank_pattern", "rank_pattern"},
+                                 {"alpha_pattern", "alpha_pattern"}};
+  if (words.has_rslora) names.push_back({"use_rslora", "rslora"});
+  return names;
 }
 
 LowRankTargets::LowRankTargets(Options& options, bool with_parameters) {
@@ -78,6 +78,10 @@ LowRankTargets::LowRankTargets(Options& options, bool with_parameters) {
   targets_ =
       options.targets("targets", parameters_.empty() ? all_linear() : Targets(),
                       "which matrices are filled, and the embedding table where it is named; []: query and value");
+}
+
+bool LowRankTargets::is_turned(const FrozenLinear& base) const {
+  return base.fan_in_fan_out() && is_named(base.name() + ".weight", parameters_);
 }
 
 bool LowRankTargets::names_table(const InjectionPoints& points) const {
@@ -106,20 +110,6 @@ void LowRankTargets::write(Fields& config, const std::vector<std::string>& fille
   const bool by_default =
       parameters_.empty() && !targets_.all_linear && targets_.regex.empty() && targets_.names.empty();
   set_peft_targets(config, by_default ? all_linear() : targets_, filled);
-}
-
-std::optional<Fields> options_from_lora_config(const Fields& config, bool dora, const std::vector<PeftName>& more) {
-  const Value* is_dora = config.find("use_dora");
-  const bool has_magnitudes = is_dora != nullptr && !is_dora->is_null() && is_dora->boolean();
-  std::vector<PeftName> known = {{"lora_dropout", "dropout"}, {"init_lora_weights", "init"}};
-  for (const auto& fields : {LowRankSize::fields(), LowRankTargets::fields(), AlsoTrained::fields(), more}) {
-    known.insert(known.end(), fields.begin(), fields.end());
-  }
-  if (has_magnitudes != dora) return std::nullopt;
-  auto options =
-      options_of_peft_type("LORA", config, known, {"use_dora", "fan_in_fan_out", "megatron_core", "qalora_group_size"});
-  if (options && options->find("targets") == nullptr) options->set("targets", List());
-  return options;
 }
 
 Tensors SavedBases::with(Tensors named) const {

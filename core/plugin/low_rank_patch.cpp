@@ -21,7 +21,8 @@ LowRankPatch::LowRankPatch(LowRankTensors tensors, double scale, double dropout,
       b_(register_module("lora_B", std::make_shared<WeightAndBias>(tensors.b, tensors.b_bias))),
       scale_(scale),
       dropout_(dropout),
-      salt_(salt) {
+      salt_(salt),
+      turned_(tensors.turned) {
   if (tensors.base_bias.defined()) {
     base_layer_ = register_module("base_layer", std::make_shared<WeightAndBias>(torch::Tensor(), tensors.base_bias));
   }
@@ -34,11 +35,18 @@ torch::Tensor LowRankPatch::dropped(const torch::Tensor& x) const { return peftl
 
 std::optional<LowRankFactors> LowRankPatch::started() const {
   if (!start_a_.defined()) return std::nullopt;
-  return LowRankFactors{start_a_, start_b_, -scale_};
+  return oriented({start_a_, start_b_, -scale_});
 }
 
-LowRankFactors LowRankPatch::update() const {
-  if (!start_a_.defined()) return trained();
+LowRankFactors LowRankPatch::oriented(const LowRankFactors& of_files) const {
+  if (!turned_) return of_files;
+  return {of_files.up.t().contiguous(), of_files.down.t().contiguous(), of_files.scale};
+}
+
+LowRankFactors LowRankPatch::update() const { return oriented(pair()); }
+
+LowRankFactors LowRankPatch::pair() const {
+  if (!start_a_.defined()) return {a_->weight(), b_->weight(), scale_};
   return {torch::cat({a_->weight(), start_a_}), torch::cat({b_->weight(), -start_b_}, /*dim=*/1), scale_};
 }
 

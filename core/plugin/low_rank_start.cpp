@@ -69,10 +69,12 @@ LowRankStart::LowRankStart(Options& options) {
 }
 
 LowRankTensors LowRankStart::tensors(const InjectionPoints& points, const FrozenLinear& base, int64_t rank,
-                                     double scale, bool bias, bool loaded) const {
+                                     double scale, bool bias, bool loaded, bool turned) const {
   const Starts starts(points, loaded);
   const auto name = [&](const char* tensor) { return base.name() + tensor; };
+  const int64_t in = turned ? base.out() : base.in(), out = turned ? base.in() : base.out();
   LowRankTensors made;
+  made.turned = turned;
   if (loaded && num_iterations_ >= 0) {
     throw ConfigError("init: '" + peft_value().text() +
                       "' of an adapter that is read drew random numbers that are not in it; convert it in PEFT" +
@@ -84,10 +86,10 @@ LowRankTensors LowRankStart::tensors(const InjectionPoints& points, const Frozen
     made.b = loaded ? torch::zeros_like(made.start_b) : made.start_b.clone();
   } else {
     made.a = kind_ == Kind::kGaussian
-                 ? starts.normal(name(".lora_A.weight"), {rank, base.in()}, 1.0 / static_cast<double>(rank))
-                 : starts.kaiming(name(".lora_A.weight"), {rank, base.in()});
-    made.b = kind_ == Kind::kRandom ? starts.kaiming(name(".lora_B.weight"), {base.out(), rank})
-                                    : starts.full({base.out(), rank}, 0.0);
+                 ? starts.normal(name(".lora_A.weight"), {rank, in}, 1.0 / static_cast<double>(rank))
+                 : starts.kaiming(name(".lora_A.weight"), {rank, in});
+    made.b =
+        kind_ == Kind::kRandom ? starts.kaiming(name(".lora_B.weight"), {out, rank}) : starts.full({out, rank}, 0.0);
   }
   if (!bias) return made;
   made.b_bias = starts.full({base.out()}, 0.0);
@@ -99,7 +101,8 @@ LowRankTensors LowRankStart::tensors(const InjectionPoints& points, const Frozen
 void LowRankStart::decompose(const InjectionPoints& points, const FrozenLinear& base, int64_t rank, double scale,
                              LowRankTensors& tensors) const {
   const torch::NoGradGuard no_grad;
-  const auto w = base.weight().to(points.trainable_type());
+  const auto weight = base.weight().to(points.trainable_type());
+  const auto w = tensors.turned ? weight.t() : weight;
   if (rank > std::min(w.size(0), w.size(1))) {
     throw ConfigError("rank: " + std::to_string(rank) + " is above the " +
                       std::to_string(std::min(w.size(0), w.size(1))) + " that '" + base.name() +

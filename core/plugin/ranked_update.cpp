@@ -7,7 +7,7 @@
 namespace peftlab {
 namespace {
 
-constexpr int64_t kMostRank = 65536;
+constexpr LowRankWords kWords = {.rank = "inner size of the products", .alpha_field = "alpha", .has_rslora = false};
 constexpr Within kProbability = {.least = 0.0, .most = 1.0, .below = true};
 
 torch::Tensor kept(int64_t count, double p, uint64_t salt, const torch::TensorOptions& like) {
@@ -23,26 +23,12 @@ torch::Tensor RowDropout::mask(int64_t out, const torch::TensorOptions& like) co
   return module > 0.0 ? mask * kept(1, module, salt_of("module") ^ salt, like) : mask;
 }
 
-RankedUpdate::RankedUpdate(Options& options, bool may_scale)
-    : rank_(options.integer("rank", 8, "inner size of the products",
-                            {.least = 1, .most = static_cast<double>(kMostRank)})),
-      alpha_(options.number("alpha", 8.0, "the update is scaled by alpha / rank")),
-      ranks_(options, "rank_pattern", "ranks by regular expressions on module names", /*integers_to=*/kMostRank),
-      alphas_(options, "alpha_pattern", "alphas by regular expressions on module names"),
-      may_scale_(may_scale) {
+RankedUpdate::RankedUpdate(Options& options, bool may_scale) : size_(options, kWords), may_scale_(may_scale) {
   dropout_.rows = options.number("rank_dropout", 0.0, "probability of dropping a row of the update", kProbability);
   dropout_.scaled =
       !may_scale || options.flag("rank_dropout_scale", false, "scale the rows that are kept up for those dropped");
   dropout_.module =
       options.number("module_dropout", 0.0, "probability of dropping a module's whole update", kProbability);
-}
-
-int64_t RankedUpdate::rank(const std::string& module) const {
-  return static_cast<int64_t>(ranks_.at(module, static_cast<double>(rank_)));
-}
-
-double RankedUpdate::scale(const std::string& module) const {
-  return alphas_.at(module, alpha_) / static_cast<double>(rank(module));
 }
 
 RowDropout RankedUpdate::dropout(const std::string& module) const {
@@ -52,23 +38,18 @@ RowDropout RankedUpdate::dropout(const std::string& module) const {
 }
 
 void RankedUpdate::write(Fields& config) const {
-  config.set("r", rank_);
-  config.set("alpha", number_value(alpha_));
-  config.set("rank_pattern", ranks_.fields());
-  config.set("alpha_pattern", alphas_.fields());
+  size_.write(config);
   config.set("rank_dropout", dropout_.rows);
   config.set("module_dropout", dropout_.module);
   if (may_scale_) config.set("rank_dropout_scale", dropout_.scaled);
   config.set("use_effective_conv2d", false);
 }
 
-std::vector<PeftName> RankedUpdate::fields() {
-  return {{"r", "rank"},
-          {"alpha", "alpha"},
-          {"rank_pattern", "rank_pattern"},
-          {"alpha_pattern", "alpha_pattern"},
-          {"rank_dropout", "rank_dropout"},
-          {"module_dropout", "module_dropout"}};
+std::vector<PeftName> RankedUpdate::fields(bool may_scale) {
+  auto names = LowRankSize::fields(kWords);
+  names.insert(names.end(), {{"rank_dropout", "rank_dropout"}, {"module_dropout", "module_dropout"}});
+  if (may_scale) names.push_back({"rank_dropout_scale", "rank_dropout_scale"});
+  return names;
 }
 
 }  // namespace peftlab

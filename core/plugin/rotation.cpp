@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "peftlab/ops.h"
+
 namespace peftlab {
 
 torch::Tensor skew_symmetric(const torch::Tensor& upper, int64_t b) {
@@ -40,15 +42,6 @@ torch::Tensor within_norm(const torch::Tensor& upper, double most) {
   return torch::where(norm > most * kSlack, upper * (most / norm), upper);
 }
 
-int64_t nearest_divisor(int64_t size, int64_t wanted) {
-  TORCH_CHECK(size >= 1 && wanted >= 1, "nearest_divisor: of ", size, " to ", wanted);
-  if (wanted >= size) return size;
-  int64_t below = wanted, above = wanted;
-  while (size % below != 0) --below;
-  while (size % above != 0) ++above;
-  return wanted - below <= above - wanted ? below : above;
-}
-
 torch::Tensor rotate_blocks(const torch::Tensor& x, const torch::Tensor& change) {
   const int64_t b = change.size(1);
   TORCH_CHECK(x.size(-1) % b == 0 && (change.size(0) == 1 || change.size(0) * b == x.size(-1)),
@@ -57,6 +50,25 @@ torch::Tensor rotate_blocks(const torch::Tensor& x, const torch::Tensor& change)
   const auto blocks = x.reshape({-1, x.size(-1) / b, b});  // (N, blocks, b)
   const auto moved = c.size(0) == 1 ? at::matmul(blocks, c[0]) : at::bmm(blocks.transpose(0, 1), c).transpose(0, 1);
   return (blocks + moved).reshape(x.sizes());
+}
+
+BlockRotation::BlockRotation(torch::Tensor weight, int64_t block, const RotationForm& form)
+    : weight_(register_parameter("weight", std::move(weight))), block_(block), form_(form) {}
+
+torch::Tensor BlockRotation::change() const {
+  const auto q = skew_symmetric(bounded(), block_);
+  return form_.series ? cayley_series(q, form_.num_terms) : cayley(q);
+}
+
+void BlockRotation::keep_bound() {
+  const torch::NoGradGuard no_grad;
+  if (form_.constrained) weight_.copy_(bounded());
+}
+
+torch::Tensor BlockRotation::bounded() const {
+  if (!form_.constrained) return weight_;
+  const double most = form_.eps / std::sqrt(static_cast<double>(weight_.size(0)));
+  return weight_ + constant(within_norm(weight_.detach(), most) - weight_);
 }
 
 }  // namespace peftlab

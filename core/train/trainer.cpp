@@ -17,20 +17,6 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Virtual tokens take positions that the examples' own limit did not count.
-void check_lengths(const Job& job) {
-  const int64_t num_virtual = job.decoder->num_virtual_positions();
-  const int64_t most = job.decoder->spec().max_positions - num_virtual;
-  for (size_t i = 0; num_virtual > 0 && i < job.examples.size(); ++i) {
-    const auto length = static_cast<int64_t>(job.examples[i].ids.size());
-    if (length <= most) continue;
-    throw ConfigError("training example " + std::to_string(i) + " has " + std::to_string(length) +
-                      " tokens, and with " + std::to_string(num_virtual) +
-                      " virtual tokens before them the model has positions for " + std::to_string(most) + "; set \"max_length\" of \"train\" to at most " + std::to_string(most) +
-                      " or take fewer virtual tokens");
-  }
-}
-
 class Run {
  public:
   Run(const Job& job, Observer& observer)
@@ -72,7 +58,7 @@ class Run {
   }
 
   void start() {
-    check_lengths(job_);
+    check_lengths(*job_.decoder, job_.examples);
     for (auto* method : job_.methods) method->method().begin({plan_.num_steps, job_.settings.learning_rate});
     job_.decoder->set_checkpointing(job_.settings.gradient_checkpointing);
     std::vector<std::string> notes;
@@ -192,6 +178,20 @@ class Run {
 };
 
 }  // namespace
+
+void check_lengths(const model::Decoder& decoder, const std::vector<model::Sequence>& examples) {
+  const int64_t num_virtual = decoder.num_virtual_positions();
+  const int64_t most = decoder.spec().max_positions - num_virtual;
+  for (size_t i = 0; num_virtual > 0 && i < examples.size(); ++i) {
+    const auto length = static_cast<int64_t>(examples[i].ids.size());
+    if (length <= most) continue;
+    throw ConfigError("training example " + std::to_string(i) + " has " + std::to_string(length) +
+                      " tokens, and with " + std::to_string(num_virtual) +
+                      " virtual tokens before them the model has positions for " + std::to_string(most) +
+                      "; set \"max_length\" of \"train\" to at most " + std::to_string(most) +
+                      " or take fewer virtual tokens");
+  }
+}
 
 Outcome train(const Job& job, Observer& observer) {
   TORCH_CHECK(job.decoder != nullptr && !job.methods.empty() && !job.examples.empty(), "a job needs a model, a method and examples");

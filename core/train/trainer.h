@@ -70,6 +70,10 @@ struct Outcome {
   bool shared_beginning = false;  // whether batches computed a common beginning once
 };
 
+/// Throws ConfigError for an example that has no room behind virtual tokens, which its own limit did not count. train() asks this
+/// too; before it costs anything is better.
+void check_lengths(const model::Decoder& decoder, const std::vector<model::Sequence>& examples);
+
 /// Trains, from the newest good checkpoint if there is one. Throws RunError with step, examples and last checkpoint when a loss
 /// or gradient is not finite (unless the settings say to skip), and ConfigError for a plan a method refuses.
 Outcome train(const Job& job, Observer& observer);

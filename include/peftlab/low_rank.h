@@ -49,6 +49,9 @@ struct LowRankTensors {
   torch::Tensor base_bias;  // (out), the trained copy of the layer's own bias
   torch::Tensor start_a;    // (rank, in), held fixed: the update is counted from start_b start_a on
   torch::Tensor start_b;    // (out, rank)
+  /// A and B are of the transposed matrix, as files keep it that have it as (in, out): A and start_a are (rank, out), B
+  /// and start_b (in, rank).
+  bool turned = false;
 };
 
 /// y = W x + bias + s (B A z - B0 A0 x), z = x or, with dropout in training, x dropped: a low-rank update under PEFT's
@@ -66,13 +69,15 @@ class LowRankPatch : public WeightPatch {
   /// All that is added to W, relative to the base as it is: factors of rank 2 r where the update is counted from a
   /// start.
   LowRankFactors update() const;
+  /// A and B that would do the same without a start, as they are saved: `down` is A, `up` is B.
+  LowRankFactors pair() const;
 
  protected:
   /// Whether this pass drops inputs.
   bool drops() const { return is_training() && dropout_ > 0.0; }
   torch::Tensor dropped(const torch::Tensor& x) const;
   /// B A alone.
-  LowRankFactors trained() const { return {a_->weight(), b_->weight(), scale_}; }
+  LowRankFactors trained() const { return oriented({a_->weight(), b_->weight(), scale_}); }
   /// - B0 A0 alone, or nothing.
   std::optional<LowRankFactors> started() const;
   /// What is added to the layer's own bias: (out), or undefined.
@@ -84,11 +89,15 @@ class LowRankPatch : public WeightPatch {
   std::shared_ptr<WeightAndBias> a_;
   std::shared_ptr<WeightAndBias> b_;
   std::shared_ptr<WeightAndBias> base_layer_;  // holds the trained copy of the base's bias, or null
+  /// Factors of W for those of the matrix that A and B are of.
+  LowRankFactors oriented(const LowRankFactors& of_files) const;
+
   torch::Tensor start_a_;
   torch::Tensor start_b_;
   double scale_;
   double dropout_;
   uint64_t salt_;
+  bool turned_;
 };
 
 /// The embedding table's update, as PEFT has it: the roles are reversed, row i gets s B A_i. A tied head is left as it
@@ -100,6 +109,8 @@ class LowRankTable : public TablePatch {
 
   torch::Tensor rows(const torch::Tensor& ids, const torch::Tensor& x) override;
   std::optional<torch::Tensor> merged(const torch::Tensor& table) const override;
+  /// A, B and s, when rows() is exactly that: for formats that know nothing else.
+  virtual std::optional<LowRankFactors> factors() const { return LowRankFactors{a_, b_, scale_}; }
 
  protected:
   const torch::Tensor& a() const { return a_; }

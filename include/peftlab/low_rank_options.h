@@ -13,12 +13,19 @@ namespace peftlab {
 /// may hold more rows than are of use.
 void check_rank(const FrozenLinear& base, int64_t rank);
 
+/// What methods call rank and alpha, and whether they have the option `rslora`.
+struct LowRankWords {
+  const char* rank = "rows of A and columns of B";
+  const char* alpha_field = "lora_alpha";  // PEFT's
+  bool has_rslora = true;
+};
+
 /// Rank and scale of each module's update: scale = alpha / rank, or alpha / sqrt(rank) with `rslora`
 /// (Kalajdzievski, 2023, https://arxiv.org/abs/2312.03732).
 class LowRankSize {
  public:
-  /// Reads rank, alpha, rslora, rank_pattern and alpha_pattern.
-  explicit LowRankSize(Options& options);
+  /// Reads rank, alpha, rslora where there is one, rank_pattern and alpha_pattern.
+  explicit LowRankSize(Options& options, const LowRankWords& words = {});
 
   struct Of {
     int64_t rank;
@@ -29,9 +36,10 @@ class LowRankSize {
 
   /// Sets the fields of adapter_config.json. `doubled`: every update is written with twice its rank, at the same scale.
   void write(Fields& config, bool doubled = false) const;
-  static std::vector<PeftName> fields();
+  static std::vector<PeftName> fields(const LowRankWords& words = {});
 
  private:
+  LowRankWords words_;
   int64_t rank_;
   double alpha_;
   bool rslora_;
@@ -47,6 +55,8 @@ class LowRankTargets {
 
   /// Matrices named as parameters ("q_proj.weight") are among the targets.
   bool names_parameters() const { return !parameters_.empty(); }
+  /// Whether the matrix is named as a parameter that files keep as (in, out): PEFT takes such a one as it is kept.
+  bool is_turned(const FrozenLinear& base) const;
   /// The matrices, in the model's order, less those named in `left_out`. Without any name PEFT's default for the
   /// architecture. Throws ConfigError as InjectionPoints::weights does, and for a regular expression that matches the
   /// embedding table.
@@ -57,17 +67,11 @@ class LowRankTargets {
 
   /// Sets the fields of adapter_config.json; `filled` are the names of the modules that have an update.
   void write(Fields& config, const std::vector<std::string>& filled) const;
-  static std::vector<PeftName> fields() { return {{"target_parameters", "target_parameters"}}; }
 
  private:
   std::vector<std::string> parameters_;
   Targets targets_;
 };
-
-/// Options from a configuration of PEFT's type LORA with `use_dora` as `dora` says; nothing for another one. `more` are
-/// fields of the method's own. A configuration without targets means PEFT's default for the architecture. Throws
-/// ConfigError naming each field that changes the maths and is not known.
-std::optional<Fields> options_from_lora_config(const Fields& config, bool dora, const std::vector<PeftName>& more);
 
 /// The frozen weights of tables and heads, which PEFT saves beside their updates as "<module>.base_layer.weight".
 class SavedBases {

@@ -29,8 +29,9 @@ class LowRankStart {
   /// A and B for one matrix in the trainable type, with B's bias on request (uniform where B is), and B0 A0 for a
   /// decomposition, which is made again for an adapter that is `loaded`; then everything else is zero and nothing is
   /// drawn, and "pissa_niter_N", which was, is a ConfigError.
+  /// `turned`: A and B are of the transposed matrix.
   LowRankTensors tensors(const InjectionPoints& points, const FrozenLinear& base, int64_t rank, double scale, bool bias,
-                         bool loaded) const;
+                         bool loaded, bool turned = false) const;
   /// The embedding table's: A = 0 and B normal, as PEFT has it. Throws ConfigError for a decomposition.
   std::pair<torch::Tensor, torch::Tensor> table(const InjectionPoints& points, const std::string& module, int64_t rank,
                                                 bool loaded) const;

@@ -3,8 +3,7 @@
 // https://arxiv.org/abs/2309.14859) and in PEFT.
 #pragma once
 
-#include "peftlab/peft_form.h"
-#include "peftlab/points.h"
+#include "peftlab/low_rank_options.h"
 
 namespace peftlab {
 
@@ -26,19 +25,16 @@ class RankedUpdate {
   /// rank_dropout_scale; where not, kept rows are always scaled.
   RankedUpdate(Options& options, bool may_scale);
 
-  int64_t rank(const std::string& module) const;
-  double scale(const std::string& module) const;  // alpha / rank
+  /// rank, and scale = alpha / rank
+  LowRankSize::Of of(const std::string& module) const { return size_.of(module); }
   RowDropout dropout(const std::string& module) const;
   /// Sets the fields of adapter_config.json that say all this.
   void write(Fields& config) const;
   /// The fields and the options they become.
-  static std::vector<PeftName> fields();
+  static std::vector<PeftName> fields(bool may_scale);
 
  private:
-  int64_t rank_;
-  double alpha_;
-  NumberPattern ranks_;
-  NumberPattern alphas_;
+  LowRankSize size_;
   bool may_scale_;
   RowDropout dropout_;
 };

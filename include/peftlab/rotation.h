@@ -2,6 +2,7 @@
 // than R: beside the ones of I a short type would lose it.
 #pragma once
 
+#include <torch/nn/module.h>
 #include <torch/types.h>
 
 #include <cstdint>
@@ -23,12 +24,34 @@ torch::Tensor cayley_series(const torch::Tensor& q, int64_t terms);
 /// What was scaled once is not scaled again for a rounding's sake.
 torch::Tensor within_norm(const torch::Tensor& upper, double most);
 
-/// The divisor of `size` nearest to `wanted`, the smaller of two equally near; `size` itself where `wanted` is larger.
-/// So PEFT chooses block sizes.
-int64_t nearest_divisor(int64_t size, int64_t wanted);
-
 /// x (..., in) with each block of b inputs times I + change: `change` (blocks, b, b), or (1, b, b) for all blocks. In
 /// the type of x.
 torch::Tensor rotate_blocks(const torch::Tensor& x, const torch::Tensor& change);
+
+/// How a BlockRotation makes R from what is trained.
+struct RotationForm {
+  bool series = true;        // instead of the inverse
+  int64_t num_terms = 5;     // of the series
+  bool constrained = false;  // COFT: Q is kept small
+  double eps = 6e-5;         // its norm's bound, times the root of the number of blocks
+};
+
+/// A block-diagonal rotation: the parameter `weight`, (blocks, b (b - 1) / 2), holds U row by row.
+class BlockRotation final : public torch::nn::Module {
+ public:
+  BlockRotation(torch::Tensor weight, int64_t block, const RotationForm& form);
+
+  /// R - I: (blocks, b, b). The gradient does not see that a constrained U is scaled, as in PEFT.
+  torch::Tensor change() const;
+  /// Brings the weights themselves within the bound, where there is one.
+  void keep_bound();
+
+ private:
+  torch::Tensor bounded() const;
+
+  torch::Tensor weight_;
+  int64_t block_;  // b
+  RotationForm form_;
+};
 
 }  // namespace peftlab

@@ -17,9 +17,9 @@ holds out 'without a tokenizer'
 expect 2 "$PEFTLAB" export --hf "$model" new/hf
 holds err 'new/hf: exists already and is not written over'
 expect 2 "$PEFTLAB" export "$model" x
-holds err 'expected either --hf or --adapter'
+holds err 'expected one of --hf, --adapter and --gguf-adapter'
 expect 2 "$PEFTLAB" export --hf --adapter "$model" x
-holds err 'expected either --hf or --adapter'
+holds err 'expected one of --hf, --adapter and --gguf-adapter'
 expect 2 "$PEFTLAB" export --hf "$model" x --dtype q4
 holds err "dtype 'q4' is not known; expected auto, bf16, f16 or f32"
 expect 2 "$PEFTLAB" export --hf nowhere x
@@ -42,6 +42,36 @@ expect 2 "$PEFTLAB" export --adapter "$model" x
 holds err 'no adapter here; expected a folder with adapter_config.json'
 expect 2 "$PEFTLAB" export --adapter "$methods/lora" x --dtype bf16
 holds err '--dtype goes with --hf'
+is ! -e x
+
+expect 0 "$PEFTLAB" export --gguf-adapter "$methods/lora" gguf --model "$model"
+holds out 'gguf/adapter.gguf: 4 low-rank updates in float32' 'architecture llama, adapter.lora.alpha 16 (scale x rank)'
+mkdir solo
+cp -r "$methods/lora" solo/adapter
+echo "{\"model\": {\"name\": \"$model\"}}" >solo/run.json
+expect 0 "$PEFTLAB" export --gguf-adapter solo deep/er/run.gguf
+holds out 'deep/er/run.gguf: 4 low-rank updates'
+cmp gguf/adapter.gguf deep/er/run.gguf
+expect 0 "$PEFTLAB" export --adapter gguf/adapter.gguf back
+holds out 'back: adapter of type LORA'
+cmp back/adapter_model.safetensors copies/lora/adapter_model.safetensors
+expect 0 "$PEFTLAB" merge "$model" --adapter gguf/adapter.gguf merged-gguf
+expect 0 "$PEFTLAB" merge "$model" --adapter "$methods/lora" merged-peft
+cmp merged-gguf/model.safetensors merged-peft/model.safetensors
+expect 2 "$PEFTLAB" export --gguf-adapter "$methods/lora" gguf --model "$model"
+holds err 'gguf: exists already and is not written over'
+expect 2 "$PEFTLAB" export --gguf-adapter "$methods/lora" gguf/adapter.gguf --model "$model"
+holds err 'gguf/adapter.gguf: exists already and is not written over'
+expect 2 "$PEFTLAB" export --gguf-adapter "$methods/dora" x --model "$model"
+holds err "method 'dora': cannot be written as a GGUF adapter: it is more than a low-rank update"
+expect 2 "$PEFTLAB" export --gguf-adapter "$methods/lora" x
+holds err 'or give the base model with --model'
+expect 2 "$PEFTLAB" export --gguf-adapter "$model" x --model "$model"
+holds err 'no adapter here; expected a folder with adapter_config.json'
+expect 2 "$PEFTLAB" export --hf "$model" x --model "$model"
+holds err '--model goes with an adapter'
+expect 2 "$PEFTLAB" inspect gguf/adapter.gguf
+holds err 'gguf/adapter.gguf: an adapter, not a model; give it beside its model with --adapter'
 is ! -e x
 
 expect 0 "$PEFTLAB" merge "$model" --adapter "$methods/lora" merged

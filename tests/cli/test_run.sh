@@ -7,6 +7,8 @@ digest() { sha256sum "$1/adapter/adapter_model.safetensors" | cut -d ' ' -f 1; }
 
 expect 0 "$PEFTLAB" run toy.json --dry-run
 holds out 'toy, seed 0' '8 steps of 3 examples' 'nothing was started'
+expect 0 "$PEFTLAB" run toy.json --dry-run --set '/model={"name": "model", "quantize": "nf4"}'
+holds out '  quantise nf4, scales quantised too, blocks of 64, while the model is loaded'
 is ! -e runs
 
 expect 0 "$PEFTLAB" run toy.json --out whole
@@ -21,6 +23,19 @@ steps = [json.loads(line)["step"] for line in open(sys.argv[1] + "/metrics.jsonl
 assert steps == list(range(1, 9)), steps
 assert len(open(sys.argv[1] + "/predictions.jsonl").readlines()) == 4
 PY
+
+# An adapter to start from is a folder or a GGUF file.
+expect 0 "$PEFTLAB" export --gguf-adapter whole start.gguf
+expect 0 "$PEFTLAB" run toy.json --out from-folder --set /adapter=whole/adapter
+expect 0 "$PEFTLAB" run toy.json --out from-file --set /adapter=start.gguf
+is "$(digest from-folder)" = "$(digest from-file)" -a "$(digest whole)" != "$(digest from-file)"
+expect 2 "$PEFTLAB" run toy.json --set /adapter=absent.gguf
+holds err '/adapter: there is no folder or GGUF file'
+
+# What has no room behind virtual tokens is told before the base model answers.
+expect 2 "$PEFTLAB" run toy.json --out crowded --set '/method={"name": "prompt_tuning", "num_virtual_tokens": 110}'
+holds err 'with 110 virtual tokens before them the model has positions for 18'
+lacks err 'base model on'
 whole=$(digest whole)
 
 expect 0 "$PEFTLAB" run toy.json --out whole --json

@@ -239,6 +239,18 @@ TEST(Comparison, ForgettingHasAnIntervalOverSeedsAndTexts) {
   EXPECT_FALSE(row(c, "poor").forgetting);
 }
 
+TEST(Comparison, ForgettingCountsTheWindowsOfItsTexts) {
+  auto runs = three_methods();
+  constexpr double kQuantile31 = 2.0395134;  // of Student's t, 97.5 %
+  for (auto& run : runs) {
+    if (run.name == "good") run.forgetting = Forgetting{0.02, 0.02 - kQuantile31 * 1e-3, 0.02 + kQuantile31 * 1e-3, 32};
+  }
+  const auto c = compare(runs, {});
+  const auto& estimate = *row(c, "good").forgetting;
+  EXPECT_NEAR(estimate.parts[0].variance, 1e-6, 1e-11);
+  EXPECT_EQ(estimate.parts[0].degrees_of_freedom, 31.0);
+}
+
 TEST(Comparison, SaysWhatItCouldHaveFound) {
   const auto c = compare(three_methods(), {.baseline = "poor", .split = ""});
   ASSERT_TRUE(c.detectable && c.detectable_adjusted);

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/compare/items.h"
 #include "core/compare/json_skim.h"
 #include "core/compare/learning_curve.h"
 #include "tests/compare/runs.h"
@@ -15,6 +16,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 class Record : public testing::Test {
@@ -53,6 +55,41 @@ TEST_F(Record, MayHoldTheScoresItself) {
   EXPECT_THAT(read(json).splits.at("test").item_scores, ElementsAre(1, 1, 0, 1));
   json["results"]["tuned"]["test"]["item_scores"] = {1.0, 0.5, 0.5, 1.0};
   EXPECT_THAT(read(json).splits.at("test").item_scores, ElementsAre(1, 0.5, 0.5, 1));
+}
+
+TEST_F(Record, NamesTheItemsAsPredictionsDo) {
+  const auto lines = predictions({1, 0, 0.5, 0.5});
+  auto json = record("alpha", 0, 0.5, 4);
+  const auto from_lines = read(json, lines).splits.at("test").items;
+  ItemsKey key;
+  for (int i = 0; i < 4; ++i) key.add(io::Json(7 * i).dump(), io::Json("r \"" + std::to_string(i)).dump());
+  EXPECT_EQ(key.text(), from_lines);
+  json["results"]["tuned"]["test"]["items"] = "4 items, 1";
+  json["results"]["tuned"]["test"]["item_scores"] = "1100";
+  EXPECT_EQ(read(json).splits.at("test").items, "4 items, 1");
+}
+
+TEST_F(Record, IsReadWithoutItsPredictionsWhereItHoldsTheScores) {
+  auto json = record("alpha", 0, 0.75, 4);
+  json["results"]["tuned"]["test"]["item_scores"] = "1101";
+  const auto run = read(json, "this is no prediction\n");
+  EXPECT_THAT(run.warnings, IsEmpty());
+  EXPECT_THAT(run.splits.at("test").item_scores, ElementsAre(1, 1, 0, 1));
+}
+
+TEST_F(Record, SaysWhatWasScoredAndUnderWhichConditions) {
+  auto json = record("alpha", 0, 0.5, 4);
+  const auto alone = read(json);
+  EXPECT_EQ(alone.metric, "");
+  EXPECT_EQ(alone.forgetting->num_windows, 0);
+  EXPECT_THAT(alone.machine, Not(HasSubstr("at once")));
+  json["data"]["metric"] = "exact_match";
+  json["results"]["forgetting"]["texts"][1]["num_windows"] = 32;
+  json["machine"]["runs_at_once"] = 2;
+  const auto beside = read(json);
+  EXPECT_EQ(beside.metric, "exact_match");
+  EXPECT_EQ(beside.forgetting->num_windows, 32);
+  EXPECT_THAT(beside.machine, HasSubstr("2 threads, 2 runs at once, cpu"));
 }
 
 TEST_F(Record, SaysHowTheBaseWasKept) {

@@ -181,7 +181,7 @@ TEST_F(ExperimentFile, RefusesValuesThatMeanNothing) {
     "evaluate": {"forgetting": 3, "free_prompts": [1]}})"),
               ElementsAre(HasSubstr("/model: expected an object, got 4"),
                           HasSubstr("/method: an empty list, expected at least one method"),
-                          HasSubstr("/adapter: there is no folder none"),
+                          HasSubstr("/adapter: there is no folder or GGUF file none"),
                           HasSubstr("/seeds: expected a list of different integers of at least 0, got the list [1,1]"),
                           HasSubstr("/device: expected one of 'auto', 'cpu', 'cuda', got the string \"gpu\""),
                           HasSubstr("/evaluate/forgetting: expected true, false or an object, got 3"),

@@ -39,6 +39,9 @@ struct Patched {
   }
   torch::Tensor output() const { return patch->forward(*base, x); }
   torch::Tensor tensor(const std::string& name) const { return patch->named_parameters()[name]; }
+  torch::Tensor bias() const {
+    return base->bias().defined() ? base->bias() : torch::zeros({base->out()}, torch::kFloat64);
+  }
 };
 
 }  // namespace peftlab::test

@@ -1,5 +1,5 @@
-// The one way of the includes: cli -> check -> lab -> train, evaluate, report -> data, text, plugin, model -> kernels, quant, io ->
-// include/peftlab. And: core names no method, methods include nothing of core.
+// The one way of the includes: cli -> study, check -> lab, page -> train, evaluate, compare, report -> data, text, plugin, model
+// -> kernels, quant, io -> include/peftlab. And: core names no method, methods include nothing of core.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 const fs::path kRoot = PEFTLAB_SOURCE_DIR;
 
 const std::map<std::string, int> kLevels = {{"io", 0},     {"quant", 0}, {"kernels", 0},  {"model", 1},  {"plugin", 1}, {"text", 1},
-                                            {"data", 1},   {"train", 2}, {"evaluate", 2}, {"report", 2}, {"compare", 2}, {"lab", 3},    {"check", 4}, {"cli", 5}};
+                                            {"data", 1},   {"train", 2}, {"evaluate", 2}, {"report", 2}, {"compare", 2}, {"page", 2}, {"lab", 3},    {"check", 4},    {"study", 4},  {"cli", 5}};
 
 std::vector<fs::path> sources_in(const fs::path& folder) {
   std::vector<fs::path> sources;
@@ -89,7 +89,7 @@ TEST(Layering, FoldersIncludeWhatStandsToTheirRight) {
 }
 
 TEST(Layering, FoldersWithoutLibtorchStaySo) {
-  for (const char* folder : {"io", "quant", "text", "data", "report", "compare"}) {
+  for (const char* folder : {"io", "quant", "text", "data", "report", "compare", "page"}) {
     if (!fs::exists(kRoot / "core" / folder)) continue;
     for (const auto& source : sources_in(fs::path("core") / folder)) {
       for (const auto& include : includes_of(io::read_file(source))) {

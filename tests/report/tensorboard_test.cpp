@@ -8,6 +8,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <tuple>
 
 #include "peftlab/error.h"
 #include "tests/support/scratch.h"
@@ -183,11 +184,26 @@ TEST(TensorBoard, AFolderThatIsNotThereIsARunError) {
   EXPECT_THROW(TensorBoardWriter("/nonexistent/folder"), RunError);
 }
 
-TEST(TensorBoard, TensorBoardItselfReadsTheFile) {
+std::string peer_python() {
   const char* given = std::getenv("PEFTLAB_PEER_PYTHON");
-  const std::string python = given ? given : "python3";
-  if (std::system(("'" + python + "' -c 'import tensorboard' >/dev/null 2>&1").c_str()) != 0)
-    GTEST_SKIP() << "no python3 with tensorboard (PEFTLAB_PEER_PYTHON names another one)";
+  return given ? given : "python3";
+}
+
+bool has_tensorboard() {
+  return std::system(("'" + peer_python() + "' -c 'import tensorboard' >/dev/null 2>&1").c_str()) == 0;
+}
+
+constexpr char kNoTensorBoard[] = "no python3 with tensorboard (PEFTLAB_PEER_PYTHON names another one)";
+
+/// The exit status of a Python script that is given the folder.
+int status_of(const test::Scratch& folder, const std::string& script) {
+  const test::Scratch place;
+  test::put(place / "read.py", script);
+  return std::system(("'" + peer_python() + "' '" + (place / "read.py").string() + "' '" + folder.folder().string() + "'").c_str());
+}
+
+TEST(TensorBoard, TensorBoardItselfReadsTheFile) {
+  if (!has_tensorboard()) GTEST_SKIP() << kNoTensorBoard;
   const test::Scratch folder;
   {
     TensorBoardWriter writer(folder.folder());
@@ -199,8 +215,7 @@ TEST(TensorBoard, TensorBoardItselfReadsTheFile) {
   for (int step = 11; step <= 15; ++step) resumed.scalar("train/loss", step, 2.0);
   resumed.text("sample", 15, "hello");
   resumed.end_session(true);
-  const std::string script = (folder.folder() / "read.py").string();
-  std::ofstream(script) << R"(
+  EXPECT_EQ(status_of(folder, R"(
 import sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
@@ -216,8 +231,39 @@ start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
 assert start.group_name == 'roads' and start.hparams['rank'].number_value == 8 and start.hparams['method'].string_value == 'some', start
 content = a.SummaryMetadata('_hparams_/session_end_info').plugin_data.content
 assert plugin_data_pb2.HParamsPluginData.FromString(content).session_end_info.status == 1
-)";
-  EXPECT_EQ(std::system(("'" + python + "' '" + script + "' '" + folder.folder().string() + "'").c_str()), 0);
+)"),
+            0);
+}
+
+TEST(TensorBoard, ItsTableOfHyperParametersGroupsSeedsAndAveragesThem) {
+  if (!has_tensorboard()) GTEST_SKIP() << kNoTensorBoard;
+  const test::Scratch folder;
+  for (const auto& [name, rank, seed] : {std::tuple("small", 2.0, 0), {"small", 2.0, 1}, {"large", 64.0, 0}}) {
+    const auto run = folder / (std::string(name) + std::to_string(seed));
+    std::filesystem::create_directory(run);
+    TensorBoardWriter writer(run);
+    writer.hparams({{"rank", rank}}, {{"method", "some"}}, name);
+    writer.scalar("train/loss", 1, rank + seed);
+    writer.end_session(true);
+  }
+  EXPECT_EQ(status_of(folder, R"(
+import sys
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.context import RequestContext
+from tensorboard.plugins import base_plugin
+from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
+multiplexer = EventMultiplexer().AddRunsFromDirectory(sys.argv[1])
+multiplexer.Reload()
+context = backend_context.Context(base_plugin.TBContext(data_provider=MultiplexerDataProvider(multiplexer, sys.argv[1])))
+request = api_pb2.ListSessionGroupsRequest(start_index=0, slice_size=10, allowed_statuses=[api_pb2.STATUS_SUCCESS],
+                                           aggregation_type=api_pb2.AGGREGATION_AVG)
+request.col_params.add().metric.tag = 'train/loss'
+groups = list_session_groups.Handler(RequestContext(), context, '', request).run().session_groups
+shown = {g.name: (g.hparams['rank'].number_value, g.hparams['method'].string_value, len(g.sessions), g.metric_values[0].value) for g in groups}
+assert shown == {'small': (2.0, 'some', 2, 2.5), 'large': (64.0, 'some', 1, 64.0)}, shown
+)"),
+            0);
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ void read_second(ConfigReader& config, DecoderSpec& spec) {
   spec.names.mlp_post_norm = "post_feedforward_layernorm";
 }
 
-void read(ConfigReader& config, DecoderSpec& spec) {
+void read_gemma(ConfigReader& config, DecoderSpec& spec) {
   config.shape(spec.shape, /*head_width=*/256);
   spec.norm.epsilon = config.keys.number("rms_norm_eps", 1e-6, "added to the variance", {0, 1, true});
   spec.norm.plus_one = true;
@@ -69,7 +69,7 @@ nlohmann::json pre_attention_scalar(double scale) {
   return scalar;
 }
 
-nlohmann::json write(const DecoderSpec& spec) {
+nlohmann::json write_gemma(const DecoderSpec& spec) {
   auto config = usual_fields(spec);
   config["attention_bias"] = spec.attention_output_bias;
   config["hidden_activation"] = activation_name(spec.mlp.activation);
@@ -91,7 +91,7 @@ nlohmann::json write(const DecoderSpec& spec) {
 
 const Family& gemma() {
   static const Family family = {
-      {{"gemma", "GemmaForCausalLM"}, {"gemma2", "Gemma2ForCausalLM"}}, read, write, /*tied_head=*/true};
+      {{"gemma", "GemmaForCausalLM"}, {"gemma2", "Gemma2ForCausalLM"}}, read_gemma, write_gemma, /*tied_head=*/true};
   return family;
 }
 

@@ -5,7 +5,7 @@
 namespace peftlab::model::families {
 namespace {
 
-void read(ConfigReader& config, DecoderSpec& spec) {
+void read_glm(ConfigReader& config, DecoderSpec& spec) {
   ModelShape& shape = spec.shape;
   config.shape(shape, /*head_width=*/128);
   spec.norm.epsilon = config.keys.number("rms_norm_eps", 1.5625e-07, "added to the variance", {0, 1, true});
@@ -23,7 +23,7 @@ void read(ConfigReader& config, DecoderSpec& spec) {
   }
 }
 
-nlohmann::json write(const DecoderSpec& spec) {
+nlohmann::json write_glm(const DecoderSpec& spec) {
   auto config = usual_fields(spec);
   config["attention_bias"] = spec.query_key_value_bias;
   config["hidden_act"] = activation_name(spec.mlp.activation);
@@ -37,7 +37,7 @@ nlohmann::json write(const DecoderSpec& spec) {
 
 const Family& glm() {
   static const Family family = {
-      {{"glm", "GlmForCausalLM"}, {"glm4", "Glm4ForCausalLM"}}, read, write, /*tied_head=*/false};
+      {{"glm", "GlmForCausalLM"}, {"glm4", "Glm4ForCausalLM"}}, read_glm, write_glm, /*tied_head=*/false};
   return family;
 }
 

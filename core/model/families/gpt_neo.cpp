@@ -1,25 +1,8 @@
 // GPT-Neo: like GPT-2, but layers that see a window stand among those that see all, and scores are not divided.
-#include "core/model/families/family.h"
+#include "core/model/families/gpt_layout.h"
 
 namespace peftlab::model::families {
 namespace {
-
-ModuleNames names() {
-  ModuleNames names;
-  names.base = "transformer";
-  names.embedding = "transformer.wte";
-  names.positions = "transformer.wpe";
-  names.final_norm = "transformer.ln_f";
-  names.layers = "transformer.h.";
-  names.query_key_value = {"attn.attention.q_proj", "attn.attention.k_proj", "attn.attention.v_proj"};
-  names.attention_output = "attn.attention.out_proj";
-  names.mlp_input = {"mlp.c_fc"};
-  names.mlp_output = "mlp.c_proj";
-  names.attention_norm = "ln_1";
-  names.mlp_norm = "ln_2";
-  names.ignored = {".attn.attention.bias", ".attn.attention.masked_bias"};
-  return names;
-}
 
 /// Adds what one entry of `attention_types`, [["global", "local"], 12], stands for. False: it is no such entry, or
 /// there are more layers than `most`.
@@ -53,7 +36,7 @@ std::vector<std::string> read_types(ConfigReader& config, int64_t num_layers) {
   return types;
 }
 
-void read(ConfigReader& config, DecoderSpec& spec) {
+void read_gpt_neo(ConfigReader& config, DecoderSpec& spec) {
   ModelShape& shape = spec.shape;
   shape.width = config.keys.integer("hidden_size", std::nullopt, "model width", kCount);
   shape.num_layers = config.keys.integer("num_layers", std::nullopt, "layers", {1, 4096});
@@ -62,17 +45,14 @@ void read(ConfigReader& config, DecoderSpec& spec) {
   shape.vocab_size = config.keys.integer("vocab_size", std::nullopt, "vocabulary", kCount);
   config.share_width(shape, "num_heads");
   spec.max_positions = config.keys.integer("max_position_embeddings", 2048, "rows of the table of positions", kCount);
-  spec.norm.kind = NormKind::layer;
-  spec.norm.epsilon = config.keys.number("layer_norm_epsilon", 1e-5, "added to the variance", {0, 1, true});
-  spec.mlp = {config.activation("activation_function", "gelu_new"), /*gated=*/false};
+  read_gpt_layout(config, spec, {"attn.attention.q_proj", "attn.attention.k_proj", "attn.attention.v_proj"},
+                  "attn.attention.out_proj");
   const int64_t window = config.keys.integer("window_size", 256, "tokens seen by a local layer", {1, 1 << 30});
   for (const auto& type : read_types(config, shape.num_layers)) spec.windows.push_back(type == "local" ? window : 0);
   spec.attention_scales.assign(shape.num_layers, 1.0);
-  spec.attention_output_bias = spec.mlp_bias = true;
-  spec.names = names();
 }
 
-nlohmann::json write(const DecoderSpec& spec) {
+nlohmann::json write_gpt_neo(const DecoderSpec& spec) {
   const ModelShape& shape = spec.shape;
   int64_t window = 256;
   nlohmann::json types = nlohmann::json::array(), layers = nlohmann::json::array();
@@ -82,22 +62,22 @@ nlohmann::json write(const DecoderSpec& spec) {
     layers.push_back(type);
     types.push_back(nlohmann::json::array({nlohmann::json::array({type}), 1}));
   }
-  return {{"activation_function", activation_name(spec.mlp.activation)},
-          {"attention_layers", layers},
-          {"attention_types", types},
-          {"hidden_size", shape.width},
-          {"intermediate_size", shape.mlp_width},
-          {"layer_norm_epsilon", spec.norm.epsilon},
-          {"max_position_embeddings", spec.max_positions},
-          {"num_heads", shape.num_heads},
-          {"num_layers", shape.num_layers},
-          {"window_size", window}};
+  auto config = gpt_fields(spec);
+  config.update({{"attention_layers", layers},
+                 {"attention_types", types},
+                 {"hidden_size", shape.width},
+                 {"intermediate_size", shape.mlp_width},
+                 {"max_position_embeddings", spec.max_positions},
+                 {"num_heads", shape.num_heads},
+                 {"num_layers", shape.num_layers},
+                 {"window_size", window}});
+  return config;
 }
 
 }  // namespace
 
 const Family& gpt_neo() {
-  static const Family family = {{{"gpt_neo", "GPTNeoForCausalLM"}}, read, write, /*tied_head=*/true};
+  static const Family family = {{{"gpt_neo", "GPTNeoForCausalLM"}}, read_gpt_neo, write_gpt_neo, /*tied_head=*/true};
   return family;
 }
 

@@ -24,7 +24,7 @@ std::vector<int64_t> read_windows(ConfigReader& config, const ModelShape& shape)
   return config.windows(shape, window, slides);
 }
 
-void read(ConfigReader& config, DecoderSpec& spec) {
+void read_llama(ConfigReader& config, DecoderSpec& spec) {
   ModelShape& shape = spec.shape;
   config.shape(shape, /*head_width=*/shape.architecture == "qwen3" ? 128 : 0);
   spec.norm.epsilon = config.keys.number("rms_norm_eps", 1e-6, "added to the variance", {0, 1, true});
@@ -40,7 +40,7 @@ void read(ConfigReader& config, DecoderSpec& spec) {
   spec.attention_scales = usual_attention_scales(shape);
 }
 
-nlohmann::json write(const DecoderSpec& spec) {
+nlohmann::json write_llama(const DecoderSpec& spec) {
   const ModelShape& shape = spec.shape;
   auto config = usual_fields(spec);
   config["attention_bias"] = spec.attention_output_bias;
@@ -61,8 +61,8 @@ const Family& llama() {
                                  {"mistral", "MistralForCausalLM"},
                                  {"qwen2", "Qwen2ForCausalLM"},
                                  {"qwen3", "Qwen3ForCausalLM"}},
-                                read,
-                                write,
+                                read_llama,
+                                write_llama,
                                 /*tied_head=*/false};
   return family;
 }

@@ -5,7 +5,7 @@
 namespace peftlab::model::families {
 namespace {
 
-void read(ConfigReader& config, DecoderSpec& spec) {
+void read_phi3(ConfigReader& config, DecoderSpec& spec) {
   ModelShape& shape = spec.shape;
   config.shape(shape);
   spec.norm.epsilon = config.keys.number("rms_norm_eps", 1e-5, "added to the variance", {0, 1, true});
@@ -19,7 +19,7 @@ void read(ConfigReader& config, DecoderSpec& spec) {
   spec.names.mlp_input = {"mlp.gate_up_proj"};
 }
 
-nlohmann::json write(const DecoderSpec& spec) {
+nlohmann::json write_phi3(const DecoderSpec& spec) {
   auto config = usual_fields(spec);
   config["hidden_act"] = activation_name(spec.mlp.activation);
   config["sliding_window"] = sliding_window(spec);
@@ -31,7 +31,7 @@ nlohmann::json write(const DecoderSpec& spec) {
 }  // namespace
 
 const Family& phi3() {
-  static const Family family = {{{"phi3", "Phi3ForCausalLM"}}, read, write, /*tied_head=*/false};
+  static const Family family = {{{"phi3", "Phi3ForCausalLM"}}, read_phi3, write_phi3, /*tied_head=*/false};
   return family;
 }
 
