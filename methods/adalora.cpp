@@ -11,13 +11,13 @@
 // As in PEFT, and other than in the paper: the norms are not squared, s = alpha / (init_rank + 1e-5), and importance
 // multiplies the updated value with the gradient that was clipped before the update.
 
-#include "peftlab/low_rank_updates.h"
+#include "peftlab/parts/low_rank_updates.h"
 #include "peftlab/ops.h"
 #include "peftlab/orthogonality.h"
-#include "peftlab/peft_form.h"
-#include "peftlab/rank_budget.h"
-#include "peftlab/starts.h"
-#include "peftlab/triplets.h"
+#include "peftlab/parts/peft_form.h"
+#include "peftlab/parts/rank_budget.h"
+#include "peftlab/parts/starts.h"
+#include "peftlab/parts/triplets.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <algorithm>
 
 #include "peftlab/method.h"
-#include "peftlab/starts.h"
+#include "peftlab/parts/starts.h"
 
 namespace {
 

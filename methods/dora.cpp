@@ -5,10 +5,11 @@
 // The norm is held fixed in the gradient (section 4.3). It starts as m, so the patched model equals the base model
 // before the first step.
 
-#include <torch/all.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
-#include "peftlab/low_rank_norms.h"
-#include "peftlab/low_rank_updates.h"
+#include "peftlab/parts/low_rank_norms.h"
+#include "peftlab/parts/low_rank_updates.h"
 #include "peftlab/ops.h"
 
 namespace {

@@ -8,10 +8,10 @@
 
 #include <algorithm>
 
-#include "peftlab/matrix_targets.h"
+#include "peftlab/parts/matrix_targets.h"
 #include "peftlab/method.h"
-#include "peftlab/module_choice.h"
-#include "peftlab/starts.h"
+#include "peftlab/parts/module_choice.h"
+#include "peftlab/parts/starts.h"
 
 namespace {
 

@@ -5,9 +5,9 @@
 // PEFT keeps the copies in the model's type, where a step of 1e-4 on a gain near 1 is lost in bfloat16; here they are
 // float32. They start as the base's tensors, so the model equals the base model before the first step.
 
-#include "peftlab/default_targets.h"
+#include "peftlab/parts/default_targets.h"
 #include "peftlab/method.h"
-#include "peftlab/peft_form.h"
+#include "peftlab/parts/peft_form.h"
 
 namespace {
 

@@ -7,12 +7,12 @@
 // The product is itself of rank at most rank^2, with factors made of all pairs of columns of A1, A2 and of rows of B1,
 // B2: as long as that is less work than the (out, in) matrix, the matrix is never built.
 
-#include "peftlab/hadamard.h"
+#include "peftlab/parts/hadamard.h"
 #include "peftlab/low_rank.h"
-#include "peftlab/matrix_targets.h"
+#include "peftlab/parts/matrix_targets.h"
 #include "peftlab/method.h"
-#include "peftlab/ranked_update.h"
-#include "peftlab/starts.h"
+#include "peftlab/parts/ranked_update.h"
+#include "peftlab/parts/starts.h"
 
 namespace {
 

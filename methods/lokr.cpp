@@ -10,11 +10,11 @@
 
 #include <algorithm>
 
-#include "peftlab/divisors.h"
-#include "peftlab/matrix_targets.h"
+#include "peftlab/parts/divisors.h"
+#include "peftlab/parts/matrix_targets.h"
 #include "peftlab/method.h"
-#include "peftlab/ranked_update.h"
-#include "peftlab/starts.h"
+#include "peftlab/parts/ranked_update.h"
+#include "peftlab/parts/starts.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 // B0 A0 is what B A starts from: zero, or a part of W for the starts "pissa" and "olora", whose papers take it from W
 // instead. Either way the patched model equals the base model before the first step.
 
-#include "peftlab/low_rank_updates.h"
+#include "peftlab/parts/low_rank_updates.h"
 
 namespace {
 

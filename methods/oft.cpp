@@ -8,12 +8,12 @@
 // U starts at 0, so R = I and the patched model equals the base model before the first step. R - I is what is computed
 // and applied: next to the ones of I, bfloat16 would lose it.
 
-#include "peftlab/block_size.h"
-#include "peftlab/matrix_targets.h"
+#include "peftlab/parts/block_size.h"
+#include "peftlab/parts/matrix_targets.h"
 #include "peftlab/method.h"
 #include "peftlab/ops.h"
-#include "peftlab/rotation.h"
-#include "peftlab/starts.h"
+#include "peftlab/parts/rotation.h"
+#include "peftlab/parts/starts.h"
 
 namespace {
 

@@ -8,8 +8,8 @@
 // stand before the input, as in PEFT; the paper allows them between its tokens too. Dropout in the LSTM is drawn once a
 // pass, for all sequences.
 
-#include "peftlab/encoder.h"
-#include "peftlab/prompt.h"
+#include "peftlab/parts/encoder.h"
+#include "peftlab/parts/prompt.h"
 
 namespace {
 

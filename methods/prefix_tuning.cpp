@@ -9,9 +9,9 @@
 // layer starts with the weights that give those keys and values. An adapter holds keys and values alone and reads back
 // without a projection.
 
-#include "peftlab/encoder.h"
-#include "peftlab/prefix_rows.h"
-#include "peftlab/prompt.h"
+#include "peftlab/parts/encoder.h"
+#include "peftlab/parts/prefix_rows.h"
+#include "peftlab/parts/prompt.h"
 
 namespace {
 

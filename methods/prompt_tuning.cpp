@@ -7,7 +7,7 @@
 // whatever the embedding module does (Gemma's factor sqrt(C) too), as in PEFT. The start matters: rows of the table are
 // what the model can read, N(0, 1) is not (the paper's section 3.2 finds the same).
 
-#include "peftlab/prompt.h"
+#include "peftlab/parts/prompt.h"
 
 namespace {
 

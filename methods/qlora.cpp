@@ -5,7 +5,7 @@
 // W4 is every matrix of the layers in four bits, also where nothing is added to it; head and table stay as they are.
 // What is trained is LoRA's, in float32. B A starts at zero, so the patched model equals the quantised base before the
 // first step.
-#include "peftlab/low_rank_updates.h"
+#include "peftlab/parts/low_rank_updates.h"
 #include "peftlab/quantized.h"
 
 namespace {

@@ -6,14 +6,15 @@
 // A head that is tied to the table follows. The rows start as the table's, so the model equals the base model before
 // the first step.
 
-#include <torch/all.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <limits>
 
 #include "peftlab/method.h"
 #include "peftlab/peft.h"
-#include "peftlab/starts.h"
-#include "peftlab/token_rows.h"
+#include "peftlab/parts/starts.h"
+#include "peftlab/parts/token_rows.h"
 
 namespace {
 

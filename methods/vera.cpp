@@ -8,12 +8,12 @@
 #include <algorithm>
 
 #include "peftlab/low_rank.h"
-#include "peftlab/matrix_targets.h"
+#include "peftlab/parts/matrix_targets.h"
 #include "peftlab/method.h"
 #include "peftlab/ops.h"
-#include "peftlab/saved_buffers.h"
-#include "peftlab/shared_projection.h"
-#include "peftlab/starts.h"
+#include "peftlab/parts/saved_buffers.h"
+#include "peftlab/parts/shared_projection.h"
+#include "peftlab/parts/starts.h"
 
 namespace {
 

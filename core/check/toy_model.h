@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/weight_source.h"
+#include "core/model/sources/weight_source.h"
 #include "peftlab/method.h"
 
 namespace peftlab::check {

@@ -6,7 +6,7 @@
 
 #include "core/cli/columns.h"
 #include "core/cli/commands.h"
-#include "core/data/report_text.h"
+#include "core/data/report/report_text.h"
 #include "core/lab/layers.h"
 
 namespace peftlab::cli {

@@ -3,7 +3,7 @@
 #include <iostream>
 #include <sstream>
 
-#include "core/data/report_text.h"
+#include "core/data/report/report_text.h"
 
 namespace peftlab::cli {
 

@@ -6,7 +6,7 @@
 
 #include "core/cli/commands.h"
 #include "core/data/model_chat_format.h"
-#include "core/data/report.h"
+#include "core/data/report/report.h"
 #include "core/lab/loaded_model.h"
 #include "core/lab/places.h"
 #include "core/lab/workload.h"

@@ -8,7 +8,7 @@
 #include "core/lab/method_set.h"
 #include "core/lab/places.h"
 #include "core/lab/run_folder.h"
-#include "core/model/export.h"
+#include "core/model/export/export.h"
 
 namespace peftlab::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "core/cli/commands.h"
-#include "core/data/report_text.h"
+#include "core/data/report/report_text.h"
 #include "core/lab/inspection.h"
 #include "core/lab/method_set.h"
 #include "core/lab/places.h"

@@ -9,7 +9,7 @@
 #include "core/lab/loaded_model.h"
 #include "core/lab/places.h"
 #include "core/lab/run_folder.h"
-#include "core/model/export.h"
+#include "core/model/export/export.h"
 
 namespace peftlab::cli {
 namespace {

@@ -5,8 +5,8 @@
 #include "core/cli/commands.h"
 #include "core/lab/loaded_model.h"
 #include "core/lab/places.h"
-#include "core/model/export.h"
-#include "core/model/export_quantized.h"
+#include "core/model/export/export.h"
+#include "core/model/export/export_quantized.h"
 
 namespace peftlab::cli {
 namespace {

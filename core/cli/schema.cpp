@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "core/cli/commands.h"
-#include "core/data/task.h"
+#include "core/data/task/task.h"
 #include "core/lab/experiment.h"
 #include "core/study/sweep_file.h"
 

@@ -1,8 +1,8 @@
 #include "core/data/conversation.h"
 
 #include "core/data/metric.h"
-#include "core/data/placeholders.h"
-#include "core/data/records.h"
+#include "core/data/records/placeholders.h"
+#include "core/data/records/records.h"
 
 namespace peftlab::data {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/data/task.h"
+#include "core/data/task/task.h"
 
 namespace peftlab::data {
 

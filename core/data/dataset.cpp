@@ -5,8 +5,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "core/data/placeholders.h"
-#include "core/data/records.h"
+#include "core/data/records/placeholders.h"
+#include "core/data/records/records.h"
 #include "core/data/shuffle.h"
 #include "core/io/files.h"
 

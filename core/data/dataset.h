@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/data/conversation.h"
-#include "core/data/task.h"
+#include "core/data/task/task.h"
 
 namespace peftlab::data {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "core/data/characters.h"
+#include "core/data/records/characters.h"
 #include "core/io/json.h"
 
 namespace peftlab::data {

@@ -3,7 +3,7 @@
 #include <array>
 #include <cassert>
 
-#include "core/data/placeholders.h"
+#include "core/data/records/placeholders.h"
 #include "core/io/utf8.h"
 
 namespace peftlab::data {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/data/task.h"
+#include "core/data/task/task.h"
 
 namespace peftlab::data {
 

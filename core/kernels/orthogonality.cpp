@@ -1,6 +1,7 @@
 #include "peftlab/orthogonality.h"
 
-#include <torch/all.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace peftlab {

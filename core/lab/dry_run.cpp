@@ -1,10 +1,10 @@
 #include <sstream>
 
-#include "core/data/task.h"
+#include "core/data/task/task.h"
 #include "core/lab/method_set.h"
 #include "core/lab/places.h"
 #include "core/lab/run.h"
-#include "core/model/weight_source.h"
+#include "core/model/sources/weight_source.h"
 #include "core/train/schedule.h"
 
 namespace peftlab::lab {

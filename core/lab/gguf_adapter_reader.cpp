@@ -7,9 +7,9 @@
 #include "core/io/gguf.h"
 #include "core/lab/gguf_adapter.h"
 #include "core/lab/gguf_adapter_keys.h"
-#include "core/model/gguf_names.h"
+#include "core/model/sources/gguf_names.h"
 #include "core/quant/ggml_blocks.h"
-#include "peftlab/peft_form.h"
+#include "peftlab/parts/peft_form.h"
 
 namespace peftlab::lab {
 namespace {

@@ -6,9 +6,9 @@
 #include "core/lab/gguf_adapter.h"
 #include "core/lab/gguf_adapter_keys.h"
 #include "core/lab/refusals.h"
-#include "core/model/gguf_names.h"
+#include "core/model/sources/gguf_names.h"
 #include "peftlab/low_rank.h"
-#include "peftlab/triplets.h"
+#include "peftlab/parts/triplets.h"
 
 namespace peftlab::lab {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "core/io/json.h"
 #include "core/model/quantization.h"
-#include "core/model/weight_source.h"
+#include "core/model/sources/weight_source.h"
 #include "peftlab/method.h"
 
 namespace peftlab::lab {

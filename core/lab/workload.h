@@ -7,7 +7,7 @@
 #include "core/data/cache.h"
 #include "core/data/dataset.h"
 #include "core/data/example.h"
-#include "core/data/task.h"
+#include "core/data/task/task.h"
 #include "core/lab/experiment.h"
 
 namespace peftlab::lab {

@@ -1,7 +1,7 @@
 // A matrix that is read when it is first asked for.
 #pragma once
 
-#include "core/model/weight_source.h"
+#include "core/model/sources/weight_source.h"
 #include "peftlab/storage.h"
 
 namespace peftlab::model {

@@ -9,7 +9,7 @@
 
 #include "core/model/quantization.h"
 #include "core/model/slots.h"
-#include "core/model/weight_source.h"
+#include "core/model/sources/weight_source.h"
 
 namespace peftlab::model {
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/text/tokenizer_recipe.h"
+#include "core/text/tokenizer/recipe.h"
 
 namespace peftlab::text {
 

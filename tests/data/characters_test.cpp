@@ -1,4 +1,4 @@
-#include "core/data/characters.h"
+#include "core/data/records/characters.h"
 
 #include "core/data/shuffle.h"
 #include "fixtures.h"

@@ -1,7 +1,7 @@
 #include "core/data/conversation.h"
 
-#include "core/data/placeholders.h"
-#include "core/data/records.h"
+#include "core/data/records/placeholders.h"
+#include "core/data/records/records.h"
 #include "fixtures.h"
 
 namespace peftlab::data {

@@ -1,4 +1,4 @@
-#include "core/data/csv.h"
+#include "core/data/records/csv.h"
 
 #include "fixtures.h"
 

@@ -15,7 +15,7 @@
 
 #include "core/data/chat_format.h"
 #include "core/data/conversation.h"
-#include "core/data/task.h"
+#include "core/data/task/task.h"
 
 namespace peftlab::data {
 

@@ -1,9 +1,9 @@
-#include "core/data/report.h"
+#include "core/data/report/report.h"
 
 #include <sstream>
 
-#include "core/data/characters.h"
-#include "core/data/report_text.h"
+#include "core/data/records/characters.h"
+#include "core/data/report/report_text.h"
 #include "fixtures.h"
 
 namespace peftlab::data {

@@ -1,4 +1,4 @@
-#include "core/data/task.h"
+#include "core/data/task/task.h"
 
 #include "fixtures.h"
 

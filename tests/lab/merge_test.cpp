@@ -7,7 +7,7 @@
 
 #include <cmath>
 
-#include "core/model/export.h"
+#include "core/model/export/export.h"
 #include "tests/support/golden.h"
 #include "tests/support/scratch.h"
 #include "tests/support/tolerance.h"

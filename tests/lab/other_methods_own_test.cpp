@@ -5,7 +5,7 @@
 
 #include "core/lab/merge.h"
 #include "core/plugin/json_value.h"
-#include "peftlab/default_targets.h"
+#include "peftlab/parts/default_targets.h"
 #include "tests/lab/patched.h"
 #include "tests/plugin/fake_points.h"
 

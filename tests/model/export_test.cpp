@@ -1,5 +1,5 @@
 // Models written as Hugging Face folders: read again by peftlab, and by transformers where it is at hand.
-#include "core/model/export.h"
+#include "core/model/export/export.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <gmock/gmock.h>

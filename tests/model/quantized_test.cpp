@@ -7,8 +7,8 @@
 
 #include "core/io/files.h"
 #include "core/model/decoder.h"
-#include "core/model/export.h"
-#include "core/model/export_quantized.h"
+#include "core/model/export/export.h"
+#include "core/model/export/export_quantized.h"
 #include "core/plugin/decoder_points.h"
 #include "tests/io/mutation.h"
 #include "tests/support/scratch.h"

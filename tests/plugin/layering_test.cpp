@@ -1,4 +1,4 @@
-// The one way of the includes: cli -> study, check -> lab, page -> train, evaluate, compare, report -> data, text, plugin, model
+// The one way of the includes: cli -> study, check -> lab, page -> train, evaluate, compare, report -> data, text, plugin, parts, model
 // -> kernels, quant, io -> include/peftlab. And: core names no method, methods include nothing of core.
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 const fs::path kRoot = PEFTLAB_SOURCE_DIR;
 
-const std::map<std::string, int> kLevels = {{"io", 0},     {"quant", 0}, {"kernels", 0},  {"model", 1},  {"plugin", 1}, {"text", 1},
+const std::map<std::string, int> kLevels = {{"io", 0},     {"quant", 0}, {"kernels", 0},  {"model", 1},  {"plugin", 1}, {"parts", 1}, {"text", 1},
                                             {"data", 1},   {"train", 2}, {"evaluate", 2}, {"report", 2}, {"compare", 2}, {"page", 2}, {"lab", 3},    {"check", 4},    {"study", 4},  {"cli", 5}};
 
 std::vector<fs::path> sources_in(const fs::path& folder) {

@@ -13,7 +13,7 @@
 
 #include "core/io/gguf.h"
 #include "core/text/tokenizer.h"
-#include "core/text/tokenizer_splitter.h"
+#include "core/text/tokenizer/splitter.h"
 #include "peftlab/error.h"
 
 namespace peftlab::text {

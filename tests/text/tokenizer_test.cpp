@@ -11,8 +11,8 @@
 #include <random>
 
 #include "core/io/gguf.h"
-#include "core/text/tokenizer_regex.h"
-#include "core/text/tokenizer_splitter.h"
+#include "core/text/tokenizer/regex.h"
+#include "core/text/tokenizer/splitter.h"
 #include "core/text/unicode.h"
 #include "peftlab/error.h"
 

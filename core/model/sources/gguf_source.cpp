@@ -1,0 +1,55 @@
+#include "core/model/sources/gguf_source.h"
+
+#include <algorithm>
+
+#include "core/io/sha256.h"
+#include "core/model/sources/gguf_names.h"
+#include "core/quant/ggml_blocks.h"
+
+namespace peftlab::model {
+namespace {
+
+/// The Hugging Face name of "blk.3.attn_q.weight"; unknown names stay as they are and are refused with the unexpected ones.
+std::string hugging_face_name(const std::string& name, const GgufNames& names) {
+  const size_t dot = std::min(name.rfind('.'), name.size());
+  const auto module = names.model_module(name.substr(0, dot));
+  return module ? *module + name.substr(dot) : name;
+}
+
+}  // namespace
+
+GgufSource::GgufSource(const std::filesystem::path& path) : file_(path), spec_(spec_from_gguf(file_)) {
+  const GgufNames names(spec_);
+  for (const auto& tensor : file_.tensors()) {
+    if (tensor.name == "rope_freqs.weight") {
+      throw ConfigError(path.string() + ": tensor rope_freqs.weight scales the rotation (Llama 3.1), which is read from Hugging "
+                        "Face folders only; give the model as one");
+    }
+    tensors_[hugging_face_name(tensor.name, names)] = &tensor;
+  }
+}
+
+torch::Tensor GgufSource::read(const std::string& name, torch::ScalarType type) const {
+  const auto at = tensors_.find(name);
+  if (at == tensors_.end()) throw ConfigError(file_.path().string() + ": tensor " + name + " is missing");
+  const io::GgufTensor& tensor = *at->second;
+  auto values = torch::empty(tensor.shape, torch::kFloat32);
+  quant::dequantize(tensor.type, tensor.data, tensor.num_elements(), values.data_ptr<float>());
+  values = GgufNames(spec_).model_rows(name.substr(0, name.rfind('.')), values);
+  return values.to(type);
+}
+
+std::vector<std::string> GgufSource::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : tensors_) names.push_back(name);
+  return names;
+}
+
+std::string GgufSource::stored_type() const {
+  const auto* tensor = file_.find("blk.0.attn_q.weight");
+  return tensor != nullptr ? io::name(tensor->type) : "?";
+}
+
+std::string GgufSource::hash() const { return io::sha256_file(file_.path()); }
+
+}  // namespace peftlab::model

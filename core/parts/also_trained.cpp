@@ -1,0 +1,97 @@
+#include "peftlab/parts/also_trained.h"
+
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include <algorithm>
+
+#include "peftlab/peft.h"
+#include "peftlab/parts/token_rows.h"
+
+namespace peftlab {
+namespace {
+
+constexpr const char* kTokens = "trainable_token_indices";
+
+Targets every_module() {
+  Targets targets;
+  targets.regex = ".*";
+  return targets;
+}
+
+}  // namespace
+
+AlsoTrained::AlsoTrained(Options& options)
+    : bias_(options.choice("bias", "none", {"none", "lora_only", "all"}, "which biases of the model are trained too")),
+      modules_(options.texts("modules_to_save", {}, "modules that are trained whole")) {
+  read_tokens(options);
+}
+
+void AlsoTrained::read_tokens(Options& options) {
+  tokens_ = options.any(kTokens,
+                        "token ids whose rows of the embedding table are trained, or an object that names the table");
+  if (tokens_.is_null()) return;
+  const bool named = tokens_.is_fields() && tokens_.fields().items().size() == 1;
+  if (named) token_module_ = tokens_.fields().items().front().first;
+  const auto ids = token_ids_in(named ? tokens_.fields().items().front().second : tokens_);
+  if (ids)
+    token_ids_ = *ids;
+  else
+    options.mistake(
+        kTokens,
+        "expected a list of distinct token ids, or an object that has one under the name of the embedding table");
+}
+
+torch::Tensor AlsoTrained::bias_for(const InjectionPoints& points, const FrozenLinear& base) const {
+  if (bias_ == "none" || !base.bias().defined()) return {};
+  return base.bias().detach().to(points.trainable_type(), /*non_blocking=*/false, /*copy=*/true);
+}
+
+void AlsoTrained::fill(InjectionPoints& points, const std::vector<std::string>& filled) const {
+  if (!modules_.empty()) {
+    Targets whole;
+    whole.names = modules_;
+    for (const auto* base : points.parameters(whole))
+      points.fill_parameter(*base, std::make_shared<ParameterPatch>(*base));
+  }
+  if (bias_ == "all") fill_biases(points, filled);
+  if (!token_ids_.empty()) fill_tokens(points, filled);
+}
+
+void AlsoTrained::fill_biases(InjectionPoints& points, const std::vector<std::string>& filled) const {
+  for (const auto* parameter : points.parameters(every_module())) {
+    const auto& name = parameter->name();
+    const auto module = name.substr(0, name.rfind('.'));
+    if (!name.ends_with(".bias") || is_named(module, filled) || is_named(module, modules_)) continue;
+    points.fill_parameter(*parameter, std::make_shared<ParameterPatch>(*parameter));
+  }
+}
+
+void AlsoTrained::fill_tokens(InjectionPoints& points, const std::vector<std::string>& filled) const {
+  const auto module = table_module(points);
+  if (!token_module_.empty() && !is_named(module, {token_module_})) {
+    throw ConfigError(std::string(kTokens) + ": '" + token_module_ +
+                      "' is not the embedding table, whose rows alone can be trained; expected '" + module + "'");
+  }
+  if (is_named(module, modules_) || std::find(filled.begin(), filled.end(), module) != filled.end()) {
+    throw ConfigError(std::string(kTokens) + ": '" + module +
+                      "' is trained already, as a target or in modules_to_save; expected one of them");
+  }
+  check_token_ids(token_ids_, points, kTokens);
+  const auto table = kept_table(points);
+  const auto ids = torch::tensor(token_ids_, torch::kInt64).to(table.device());
+  points.fill_table(
+      std::make_shared<TokenRows>(token_ids_, table.index_select(0, ids).to(points.trainable_type()), /*nested=*/true));
+}
+
+void AlsoTrained::write(Fields& config) const {
+  config.set("bias", bias_);
+  config.set("modules_to_save", modules_.empty() ? Value(nullptr) : Value(modules_));
+  config.set(kTokens, tokens_);
+}
+
+std::vector<PeftName> AlsoTrained::fields() {
+  return {{"bias", "bias"}, {"modules_to_save", "modules_to_save"}, {kTokens, kTokens}};
+}
+
+}  // namespace peftlab

@@ -1,0 +1,102 @@
+#include "peftlab/parts/low_rank_updates.h"
+
+#include "peftlab/ops.h"
+#include "peftlab/parts/peft_form.h"
+
+namespace peftlab {
+
+LowRankPoints::LowRankPoints(Options& options, bool with_parameters)
+    : targets_(options, with_parameters), also_(options) {}
+
+void LowRankPoints::fill(InjectionPoints& points, const MakePatch& patch, const MakeTable& table) {
+  for (const auto* base : targets_.matrices(points, also_.modules())) {
+    points.fill_weight(*base, patch(*base, also_.bias_for(points, *base)));
+    filled_.push_back(base->name());
+    fan_in_fan_out_ = fan_in_fan_out_ || (base->fan_in_fan_out() && !names_parameters());
+    if (base->layer() < 0) bases_.add(base->name(), base->weight());
+  }
+  if (targets_.names_table(points)) {
+    const auto module = table_module(points);
+    points.fill_table(table(module));
+    filled_.push_back(module);
+    bases_.add(module, kept_table(points));
+  }
+  also_.fill(points, filled_);
+}
+
+void LowRankPoints::write(Fields& config) const {
+  config.set("fan_in_fan_out", fan_in_fan_out_);
+  also_.write(config);
+  targets_.write(config, filled_);
+}
+
+std::vector<PeftName> LowRankPoints::fields(bool with_parameters) {
+  auto names = AlsoTrained::fields();
+  if (with_parameters) names.push_back({"target_parameters", "target_parameters"});
+  return names;
+}
+
+LowRankUpdates::LowRankUpdates(Options& options, More more)
+    : size_(options),
+      dropout_(options.number("dropout", 0.0, "probability of dropping an input of A",
+                              {.least = 0.0, .most = 1.0, .below = true})),
+      takes_more_(more == More::kBiasAndParameters),
+      lora_bias_(takes_more_ && options.flag("lora_bias", false, "B has a bias")),
+      start_(options),
+      points_(options, takes_more_) {
+  if (!points_.names_parameters()) return;
+  if (dropout_ > 0.0) options.mistake("dropout", "does not go with target_parameters, expected 0");
+  if (lora_bias_) options.mistake("lora_bias", "does not go with target_parameters, expected false");
+}
+
+void LowRankUpdates::fill(InjectionPoints& points, bool loads, const MakePatch& patch, const MakeTable& table) {
+  const auto of_matrix = [&](const FrozenLinear& base, const torch::Tensor& bias) {
+    const auto [rank, scale] = size_.of(base.name());
+    if (!loads) check_rank(base, rank);
+    auto tensors = start_.tensors(points, base, rank, scale, lora_bias_, loads, points_.is_turned(base));
+    tensors.base_bias = bias;
+    return patch(base, tensors, scale);
+  };
+  const auto of_table = [&](const std::string& module) {
+    const auto [rank, scale] = size_.of(module);
+    const auto [a, b] = start_.table(points, module, rank, loads);
+    return table(a, b, scale);
+  };
+  points_.fill(points, of_matrix, of_table);
+}
+
+std::shared_ptr<LowRankPatch> LowRankUpdates::plain(const FrozenLinear& base, const LowRankTensors& tensors,
+                                                    double scale) const {
+  return std::make_shared<LowRankPatch>(tensors, scale, dropout_, salt_of(base.name()));
+}
+
+std::shared_ptr<TablePatch> LowRankUpdates::plain_table(const torch::Tensor& a, const torch::Tensor& b, double scale) {
+  return std::make_shared<LowRankTable>(a, b, scale);
+}
+
+Fields LowRankUpdates::config(bool doubled) const {
+  auto config = peft_fields("LORA");
+  size_.write(config, doubled);
+  config.set("lora_dropout", dropout_);
+  if (takes_more_) config.set("lora_bias", lora_bias_);
+  config.set("init_lora_weights", doubled || lora_bias_ ? Value(true) : start_.peft_value());
+  config.set("use_dora", false);
+  points_.write(config);
+  return config;
+}
+
+std::optional<Fields> options_from_lora_config(const Fields& config, bool dora, const std::vector<PeftName>& more) {
+  const Value* is_dora = config.find("use_dora");
+  const bool has_magnitudes = is_dora != nullptr && !is_dora->is_null() && is_dora->boolean();
+  if (has_magnitudes != dora) return std::nullopt;
+  std::vector<PeftName> known = {{"lora_dropout", "dropout"}, {"init_lora_weights", "init"}};
+  for (const auto& fields : {LowRankSize::fields(), LowRankPoints::fields(/*with_parameters=*/!dora), more}) {
+    known.insert(known.end(), fields.begin(), fields.end());
+  }
+  auto options =
+      options_of_peft_type("LORA", config, known, {"use_dora", "fan_in_fan_out", "megatron_core", "qalora_group_size"});
+  if (options && options->find("targets") == nullptr) options->set("targets", List());
+  return options;
+}
+
+}  // namespace peftlab

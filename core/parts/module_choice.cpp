@@ -1,0 +1,40 @@
+#include "peftlab/parts/module_choice.h"
+
+#include <algorithm>
+
+#include "peftlab/error.h"
+
+namespace peftlab {
+
+ModuleChoice::ModuleChoice(Options& options, const std::string& key, const std::string& about) : key_(key) {
+  const auto value = options.any(key, about);
+  if (value.is_null()) return;
+  given_ = true;
+  try {
+    if (value.is_text()) regex_ = std::regex(value.text());
+    if (value.is_text())
+      pattern_ = value.text();
+    else
+      names_ = value.texts();
+  } catch (const ConfigError& error) {
+    options.mistake(key, std::string(error.what()) + "; expected module names, or a regular expression");
+  } catch (const std::regex_error& error) {
+    options.mistake(key, "'" + value.text() + "' is no regular expression: " + error.what());
+  }
+}
+
+bool ModuleChoice::has(const std::string& module) const {
+  if (by_pattern()) return std::regex_match(module, regex_);
+  return std::ranges::any_of(names_, [&](const std::string& name) { return module.ends_with(name); });
+}
+
+void ModuleChoice::check(const std::vector<std::string>& filled) const {
+  if (by_pattern() && std::ranges::none_of(filled, [this](const std::string& module) { return has(module); }))
+    throw ConfigError(key_ + ": '" + pattern_ + "' matches none of the targets");
+  for (const auto& name : names_) {
+    if (std::ranges::none_of(filled, [&](const std::string& module) { return module.ends_with(name); }))
+      throw ConfigError(key_ + ": '" + name + "' is none of the targets");
+  }
+}
+
+}  // namespace peftlab

@@ -1,0 +1,38 @@
+// The matrices that a method fills where it fills nothing else, and what PEFT's files say of them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "peftlab/parts/default_targets.h"
+#include "peftlab/parts/peft_form.h"
+#include "peftlab/points.h"
+
+namespace peftlab {
+
+class MatrixTargets {
+ public:
+  /// Reads targets, exclude and layers.
+  explicit MatrixTargets(Options& options);
+
+  /// The matrices that are named or, without a name, those of the model's architecture in `usual`, in the model's
+  /// order. Throws ConfigError as InjectionPoints::weights and targets_or_known do. Once: what follows is about them.
+  std::vector<const FrozenLinear*> matrices(const InjectionPoints& points,
+                                            const ModuleTable& usual = query_value_modules());
+  const std::vector<std::string>& filled() const { return filled_; }  // module names
+  /// What was named, or is usual.
+  const Targets& named() const { return targets_; }
+  /// Whether files keep matrices as (in, out): PEFT's fan_in_fan_out.
+  bool turned() const { return turned_; }
+
+  /// Sets the fields of adapter_config.json that say which modules, all but those in `lacking`, and that none is
+  /// trained whole.
+  void write(Fields& config, const std::vector<std::string>& lacking = {}) const;
+
+ private:
+  Targets targets_;
+  std::vector<std::string> filled_;
+  bool turned_ = false;
+};
+
+}  // namespace peftlab
