@@ -1,6 +1,7 @@
 // `peftlab chat`: a conversation on the terminal.
 #include <unistd.h>
 
+#include <cstdio>
 #include <iostream>
 
 #include "core/cli/commands.h"
@@ -29,7 +30,7 @@ std::string answer(const Loaded& loaded, const data::ChatFormat& format, const i
   const auto ids = format.encode(format.render(messages, /*add_generation_prompt=*/true)).ids;
   const auto text = evaluate::generate(*loaded.decoder, &loaded.tokenizer, {ids}, options).front().text;
   std::cout << (stop ? " [stopped]" : "") << "\n";
-  forget_signals();
+  forget_interrupt();
   return text;
 }
 
@@ -39,15 +40,29 @@ io::Json first_messages(const std::string& system) {
   return messages;
 }
 
+/// The next line that the user types; false at the end. Ctrl-C begins the line anew.
+bool read_message(bool terminal, std::string& line) {
+  const auto& stop = stop_on_signals();
+  for (;;) {
+    if (terminal) std::cout << "> " << std::flush;
+    if (std::getline(std::cin, line)) return true;
+    if (!terminal || !stop) return false;
+    forget_interrupt();
+    if (stop) return false;
+    std::cin.clear();
+    std::clearerr(stdin);
+    std::cout << "\nCtrl-D or /quit ends.\n";
+  }
+}
+
 int chat(const ChatOptions& o) {
   const auto loaded = load(o.model, o.adapter, o.dtype, o.device);
   const auto format = loaded.format();
   const bool terminal = isatty(STDIN_FILENO) != 0;
   if (terminal) std::cout << loaded.title << "\n" << kHelp;
   io::Json messages = first_messages(o.system);
-  stop_on_signals();
   std::string line;
-  while ((terminal ? std::cout << "> " << std::flush : std::cout) && std::getline(std::cin, line)) {
+  while (read_message(terminal, line)) {
     if (line.empty() || line == "/quit") break;
     if (line == "/new") {
       messages = first_messages(o.system);

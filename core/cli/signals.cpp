@@ -6,10 +6,14 @@ namespace peftlab::cli {
 namespace {
 
 std::atomic<bool> stop{false};
+std::atomic<bool> ended{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
 extern "C" void remember(int signal) {
-  if (stop.exchange(true) && signal == SIGINT) std::signal(SIGINT, SIG_DFL);
+  if (signal == SIGTERM) ended = true;
+  if (!stop.exchange(true) || signal != SIGINT) return;
+  std::signal(SIGINT, SIG_DFL);
+  std::raise(SIGINT);  // delivered when this function has returned
 }
 
 }  // namespace
@@ -22,8 +26,8 @@ const std::atomic<bool>& stop_on_signals() {
   return stop;
 }
 
-void forget_signals() {
-  stop = false;
+void forget_interrupt() {
+  stop = ended.load();
   stop_on_signals();
 }
 

@@ -9,7 +9,7 @@ namespace peftlab::cli {
 /// as the program.
 const std::atomic<bool>& stop_on_signals();
 
-/// Clears the flag, for programs that go on after Ctrl-C.
-void forget_signals();
+/// Clears the flag, for programs that go on after Ctrl-C; not after SIGTERM.
+void forget_interrupt();
 
 }  // namespace peftlab::cli
