@@ -1,7 +1,6 @@
 // `peftlab chat`: a conversation on the terminal.
 #include <unistd.h>
 
-#include <cstdio>
 #include <iostream>
 
 #include "core/cli/commands.h"
@@ -42,15 +41,13 @@ io::Json first_messages(const std::string& system) {
 
 /// The next line that the user types; false at the end. Ctrl-C begins the line anew.
 bool read_message(bool terminal, std::string& line) {
+  if (!terminal) return static_cast<bool>(std::getline(std::cin, line));
   const auto& stop = stop_on_signals();
   for (;;) {
-    if (terminal) std::cout << "> " << std::flush;
-    if (std::getline(std::cin, line)) return true;
-    if (!terminal || !stop) return false;
+    std::cout << "> " << std::flush;
+    if (wait_for_input(STDIN_FILENO)) return static_cast<bool>(std::getline(std::cin, line));
     forget_interrupt();
     if (stop) return false;
-    std::cin.clear();
-    std::clearerr(stdin);
     std::cout << "\nCtrl-D or /quit ends.\n";
   }
 }

@@ -9,6 +9,9 @@ namespace peftlab::cli {
 /// as the program.
 const std::atomic<bool>& stop_on_signals();
 
+/// Waits until there is something to read; false when a signal that stops came first. REQUIRES: stop_on_signals().
+bool wait_for_input(int descriptor);
+
 /// Clears the flag, for programs that go on after Ctrl-C; not after SIGTERM.
 void forget_interrupt();
 

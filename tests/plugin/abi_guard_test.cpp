@@ -40,7 +40,9 @@ std::string stripped(const std::string& text) {
 
 std::string headers_hash() {
   std::vector<fs::path> headers;
-  for (const auto& entry : fs::directory_iterator(kRoot / "include" / "peftlab")) headers.push_back(entry.path());
+  for (const auto& entry : fs::recursive_directory_iterator(kRoot / "include" / "peftlab")) {
+    if (entry.is_regular_file()) headers.push_back(entry.path());
+  }
   std::sort(headers.begin(), headers.end());
   std::string all;
   for (const auto& header : headers) all += header.filename().string() + "\n" + stripped(io::read_file(header)) + "\n";
