@@ -15,6 +15,6 @@ is "$(wc -l <out)" -eq 2
 expect 0 talk '["the dog", "^C", "^C", "the road", "/new", "the dog", "/quit"]' "${chat[@]}"
 holds out 'Ctrl-C stops an answer' 'Ctrl-D or /quit ends.'
 is "$(grep -c '^> the road' out)" -eq 1
-is "$(grep -c 'Ctrl-D or /quit ends.' out)" -eq 2
+is "$(grep -c '^Ctrl-D or /quit ends' out)" -eq 2
 expect 0 talk '["the dog", "^D"]' "${chat[@]}"
 expect 0 talk '["the dog", "TERM"]' "${chat[@]}"
