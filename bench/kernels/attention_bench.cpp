@@ -62,7 +62,7 @@ void decode(benchmark::State& state, bool fast, torch::ScalarType type) {
   constexpr int64_t kBatch = 40, kShared = 118, kRoom = 96;
   const kernels::DecodeCache cache{random({kShared, kKvHeads, kHeadWidth}, type),
                                    random({kShared, kKvHeads, kHeadWidth}, type),
-                                   random({kBatch, kRoom, kKvHeads, kHeadWidth}, type),
+                                   random({kBatch, kKvHeads, kHeadWidth, kRoom}, type),
                                    random({kBatch, kRoom, kKvHeads, kHeadWidth}, type),
                                    torch::full({kBatch}, 60, torch::kInt64),
                                    torch::arange(kShared),

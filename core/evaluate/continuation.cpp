@@ -73,8 +73,8 @@ void Continuation::place(KeyValue& own, const KeyValue& made, const std::vector<
   const int64_t num_kept = static_cast<int64_t>(kept.size());
   const int64_t batch = num_kept + static_cast<int64_t>(joined.lengths.size());
   const auto options = torch::TensorOptions(decoder_.device()).dtype(decoder_.type());
-  const auto fill = [&](const torch::Tensor& before, const torch::Tensor& rows) {
-    auto block = torch::empty({batch, capacity, shape.num_kv_heads, shape.head_width}, options);
+  // Both with the tokens as their second dimension.
+  const auto fill = [&](const torch::Tensor& block, const torch::Tensor& before, const torch::Tensor& rows) {
     for (int64_t i = 0; i < num_kept; ++i) {
       const int64_t length = cache_.lengths[i].item<int64_t>();
       block[i].narrow(0, 0, length).copy_(before[kept[i]].narrow(0, 0, length));
@@ -84,9 +84,12 @@ void Continuation::place(KeyValue& own, const KeyValue& made, const std::vector<
       block[num_kept + static_cast<int64_t>(i)].narrow(0, 0, joined.lengths[i]).copy_(rows.narrow(0, row, joined.lengths[i]));
       row += joined.lengths[i];
     }
-    return block;
   };
-  own = {fill(own.key, made.key), fill(own.value, made.value)};
+  const KeyValue larger{torch::empty({batch, shape.num_kv_heads, shape.head_width, capacity}, options),
+                        torch::empty({batch, capacity, shape.num_kv_heads, shape.head_width}, options)};
+  fill(larger.key.movedim(3, 1), num_kept > 0 ? own.key.movedim(3, 1) : own.key, made.key);
+  fill(larger.value, own.value, made.value);
+  own = larger;
 }
 
 void Continuation::replace(const std::vector<int64_t>& kept, const std::vector<std::vector<int64_t>>& prompts, int64_t room) {
@@ -101,7 +104,7 @@ void Continuation::replace(const std::vector<int64_t>& kept, const std::vector<s
     longest = std::max(longest, length);
     most_ = std::max(most_, length + room);
   }
-  const int64_t capacity = std::min(most_, longest + kPlacesAhead);
+  const int64_t capacity = kernels::places(std::min(most_, longest + kPlacesAhead));
   for (size_t layer = 0; layer < cache_.layers.size(); ++layer) {
     place(cache_.layers[layer], prompts.empty() ? KeyValue{} : joined.made.layers[layer], kept, joined, capacity);
   }
@@ -114,16 +117,17 @@ void Continuation::replace(const std::vector<int64_t>& kept, const std::vector<s
 
 /// Makes room for one more token in every sequence.
 void Continuation::grow() {
-  const int64_t capacity = cache_.layers.front().key.size(1);
+  const int64_t capacity = cache_.layers.front().value.size(1);
   if (cache_.lengths.max().item<int64_t>() < capacity) return;
-  const auto wider = [&](const torch::Tensor& block) {
+  const int64_t wanted = kernels::places(std::max(capacity + 1, std::min(most_, capacity + kPlacesAhead)));
+  const auto wider = [&](const torch::Tensor& block, int64_t tokens) {
     auto sizes = block.sizes().vec();
-    sizes[1] = std::max(capacity + 1, std::min(most_, capacity + kPlacesAhead));
+    sizes[static_cast<size_t>(tokens)] = wanted;
     auto larger = torch::empty(sizes, block.options());
-    larger.narrow(1, 0, capacity).copy_(block);
+    larger.narrow(tokens, 0, capacity).copy_(block);
     return larger;
   };
-  for (KeyValue& kv : cache_.layers) kv = {wider(kv.key), wider(kv.value)};
+  for (KeyValue& kv : cache_.layers) kv = {wider(kv.key, /*tokens=*/3), wider(kv.value, /*tokens=*/1)};
 }
 
 void Continuation::push(const std::vector<int64_t>& ids) {

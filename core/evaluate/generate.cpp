@@ -9,6 +9,7 @@
 #include "core/data/shuffle.h"
 #include "core/evaluate/continuation.h"
 #include "core/io/streams.h"
+#include "core/kernels/argmax.h"
 
 namespace peftlab::evaluate {
 namespace {
@@ -103,12 +104,12 @@ class Pool {
   /// Gives every open sequence its next token.
   void choose(const torch::Tensor& logits) {
     const bool scores = writers_.front().needs_scores();
-    const auto best = scores ? torch::Tensor() : logits.argmax(-1).cpu();
+    const auto best = scores ? torch::Tensor() : kernels::argmax_rows(logits);
     for (size_t row = 0; row < active_.size(); ++row) {
       if (!open_[row]) continue;
       Writer& writer = writers_[active_[row]];
       const int64_t at = static_cast<int64_t>(row);
-      open_[row] = scores ? writer.take(logits[at]) : writer.add(best[at].item<int64_t>());
+      open_[row] = scores ? writer.take(logits[at]) : writer.add(best.const_data_ptr<int64_t>()[row]);
       if (!open_[row]) {
         ++num_ended_;
         if (options_.progress) options_.progress(num_ended_);

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/kernels/loops/decode_worker.h"
+#include "core/kernels/loops/tile_product.h"
 #include "core/kernels/parallel.h"
 #include "core/kernels/types.h"
 
@@ -18,12 +19,16 @@ bool fits(const torch::Tensor& x, at::IntArrayRef sizes, torch::ScalarType type)
   return x.defined() && x.sizes() == sizes && x.scalar_type() == type;
 }
 
+bool own_fit(const torch::Tensor& k, const torch::Tensor& v) {
+  return k.dim() == 4 && v.dim() == 4 && v.sizes() == at::IntArrayRef({k.size(0), k.size(3), k.size(1), k.size(2)}) &&
+         places(k.size(3)) == k.size(3);
+}
+
 void check(const torch::Tensor& q, const DecodeCache& cache) {
-  TORCH_CHECK(q.dim() == 3 && cache.own_k.dim() == 4 && cache.own_k.sizes() == cache.own_v.sizes() &&
-                  cache.own_k.size(0) == q.size(0) && cache.own_k.size(3) == q.size(2) && cache.own_k.size(2) > 0 &&
-                  q.size(1) % cache.own_k.size(2) == 0,
-              "decode_attention: q (B, H, D) needs own keys and values (B, T, K, D) with H a multiple of K, got ", q.sizes(),
-              ", ", cache.own_k.sizes(), " and ", cache.own_v.sizes());
+  TORCH_CHECK(q.dim() == 3 && own_fit(cache.own_k, cache.own_v) && cache.own_k.size(0) == q.size(0) &&
+                  cache.own_k.size(2) == q.size(2) && cache.own_k.size(1) > 0 && q.size(1) % cache.own_k.size(1) == 0,
+              "decode_attention: q (B, H, D) needs own keys (B, K, D, T) and values (B, T, K, D) with H a multiple of K and T of ",
+              loops::kTileWidth, ", got ", q.sizes(), ", ", cache.own_k.sizes(), " and ", cache.own_v.sizes());
   const int64_t batch = q.size(0);
   TORCH_CHECK(cache.own_k.scalar_type() == q.scalar_type() && cache.own_v.scalar_type() == q.scalar_type(),
               "decode_attention: q and own keys and values are ", q.scalar_type(), ", ", cache.own_k.scalar_type(), " and ",
@@ -31,23 +36,18 @@ void check(const torch::Tensor& q, const DecodeCache& cache) {
   TORCH_CHECK(fits(cache.lengths, {batch}, torch::kInt64) && fits(cache.positions, {batch}, torch::kInt64),
               "decode_attention: lengths and positions must be ", batch, " int64");
   TORCH_CHECK(batch == 0 || (cache.lengths.min().item<int64_t>() >= 1 &&
-                             cache.lengths.max().item<int64_t>() <= cache.own_k.size(1)),
-              "decode_attention: lengths must lie in 1 .. ", cache.own_k.size(1));
+                             cache.lengths.max().item<int64_t>() <= cache.own_k.size(3)),
+              "decode_attention: lengths must lie in 1 .. ", cache.own_k.size(3));
   TORCH_CHECK(cache.shared_k.defined() == cache.shared_v.defined(), "decode_attention: shared_k and shared_v come together");
   if (!cache.shared_k.defined()) return;
   const int64_t shared = cache.shared_k.size(0);
-  const std::vector<int64_t> sizes{shared, cache.own_k.size(2), q.size(2)};
+  const std::vector<int64_t> sizes{shared, cache.own_k.size(1), q.size(2)};
   TORCH_CHECK(fits(cache.shared_k, sizes, q.scalar_type()) && fits(cache.shared_v, sizes, q.scalar_type()) &&
                   fits(cache.shared_positions, {shared}, torch::kInt64),
               "decode_attention: shared keys of ", cache.shared_k.sizes(), " do not fit own keys of ", cache.own_k.sizes());
 }
 
 torch::Tensor contiguous_or_none(const torch::Tensor& x) { return x.defined() ? x.contiguous() : x; }
-
-/// x (B, T, K, D) itself when each row's heads lie together, so that a cache with room to grow is not copied.
-torch::Tensor with_rows_whole(const torch::Tensor& x) {
-  return x.stride(3) == 1 && x.stride(2) == x.size(3) ? x : x.contiguous();
-}
 
 /// For each sequence the place of the first shared and the first own key within the window.
 struct FirstSeen {
@@ -85,18 +85,20 @@ void run_blocks(const loops::DecodeInputs<T>& inputs, int64_t batch, T* result) 
 
 }  // namespace
 
+int64_t places(int64_t n) { return loops::padded(n); }
+
 namespace slow {
 
 torch::Tensor decode_attention(const torch::Tensor& q, const DecodeCache& cache, const AttentionOptions& options) {
   check(q, cache);
   const torch::NoGradGuard no_grad;
   const auto type = sum_type(q.scalar_type());
-  const int64_t batch = q.size(0), rows = cache.own_k.size(1), heads = cache.own_k.size(2), width = q.size(2);
+  const int64_t batch = q.size(0), rows = cache.own_k.size(3), heads = cache.own_k.size(1), width = q.size(2);
   const auto last = cache.positions.reshape({-1, 1});
   const auto index = torch::arange(rows).unsqueeze(0);
   auto positions = last - cache.lengths.reshape({-1, 1}) + 1 + index;  // (B, T)
   auto seen = index < cache.lengths.reshape({-1, 1});
-  auto keys = cache.own_k, values = cache.own_v;
+  auto keys = cache.own_k.permute({0, 3, 1, 2}), values = cache.own_v;
   if (cache.shared_k.defined()) {
     const int64_t shared = cache.shared_k.size(0);
     keys = torch::cat({cache.shared_k.unsqueeze(0).expand({batch, shared, heads, width}), keys}, /*dim=*/1);
@@ -122,13 +124,7 @@ torch::Tensor decode_attention(const torch::Tensor& q, const DecodeCache& cache,
   if (!has_fast_rows(q)) return slow::decode_attention(q, cache, options);
   check(q, cache);
   const torch::NoGradGuard no_grad;
-  const auto own_k = with_rows_whole(cache.own_k), own_v = with_rows_whole(cache.own_v);
-  if (own_k.strides() != own_v.strides()) {
-    auto even = cache;
-    even.own_k = own_k.contiguous();
-    even.own_v = own_v.contiguous();
-    return decode_attention(q, even, options);
-  }
+  const auto own_k = cache.own_k.contiguous(), own_v = cache.own_v.contiguous();
   const auto seen = first_seen(cache, options.window);
   const auto rows = q.contiguous();
   const auto shared_k = contiguous_or_none(cache.shared_k), shared_v = contiguous_or_none(cache.shared_v);
@@ -137,10 +133,10 @@ torch::Tensor decode_attention(const torch::Tensor& q, const DecodeCache& cache,
   with_row_type(q.scalar_type(), [&](auto tag) {
     using T = decltype(tag);
     const loops::DecodeInputs<T> inputs{
-        {q.size(1), own_k.size(2), q.size(2)},
+        {q.size(1), own_k.size(1), q.size(2)},
         {static_cast<float>(options.scale), static_cast<float>(options.softcap)},
         elements<T>(rows), elements<T>(shared_k), elements<T>(shared_v), shared_k.defined() ? shared_k.size(0) : 0,
-        elements<T>(own_k), elements<T>(own_v), own_k.stride(1), own_k.stride(0),
+        elements<T>(own_k), elements<T>(own_v), own_k.size(3),
         elements<int64_t>(lengths), seen.shared.data(), seen.own.data()};
     run_blocks(inputs, q.size(0), mutable_elements<T>(result));
   });

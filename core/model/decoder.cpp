@@ -194,11 +194,12 @@ torch::Tensor Decoder::next(const torch::Tensor& ids, GrowingCache& cache) const
   const Rotation rotation = rotary_.of_last_tokens(cache.positions);
   const auto slot = cache.lengths.to(device_);
   cache.lengths = cache.lengths + 1;
+  using torch::indexing::Slice;
   const auto sequences = torch::arange(ids.size(0), torch::TensorOptions(device_).dtype(torch::kInt64));
   for (const Layer& layer : weights_->layers) {
     KeyValue& own = cache.layers[layer.index];
     const Attend attend = [&](const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v) {
-      own.key.index_put_({sequences, slot}, k);
+      own.key.index_put_({sequences, Slice(), Slice(), slot}, k);
       own.value.index_put_({sequences, slot}, v);
       kernels::DecodeCache view{{}, {}, own.key, own.value, cache.lengths, {}, cache.positions};
       if (cache.shared != nullptr) {

@@ -22,7 +22,7 @@ struct Context {
 /// Keys and values of sequences that grow token by token after a shared context.
 struct GrowingCache {
   const Context* shared = nullptr;  // nullptr: nothing shared
-  std::vector<KeyValue> layers;     // (B, T, K, D) each; rows before `lengths` are valid
+  std::vector<KeyValue> layers;     // keys (B, K, D, T) and values (B, T, K, D), as kernels::DecodeCache has them
   torch::Tensor lengths;            // (B) int64, on the CPU
   torch::Tensor positions;          // (B) int64, on the CPU: of the token to come
 };

@@ -31,12 +31,13 @@ Drawn draw(const Case& param, torch::ScalarType type) {
     cache.shared_v = make({param.shared, param.kv_heads, param.width});
     cache.shared_positions = torch::arange(param.shared);
   }
-  cache.own_k = make({param.batch, param.room, param.kv_heads, param.width});
-  cache.own_v = make({param.batch, param.room, param.kv_heads, param.width});
+  const int64_t room = places(param.room);
+  cache.own_k = make({param.batch, param.kv_heads, param.width, room});
+  cache.own_v = make({param.batch, room, param.kv_heads, param.width});
   cache.lengths = torch::randint(1, param.room + 1, {param.batch}, torch::kInt64);
   cache.positions = param.shared + cache.lengths - 1;
   for (int64_t i = 0; i < param.batch; ++i) {
-    cache.own_k[i].slice(0, cache.lengths[i].item<int64_t>()).fill_(NAN);
+    cache.own_k[i].slice(2, cache.lengths[i].item<int64_t>()).fill_(NAN);
     cache.own_v[i].slice(0, cache.lengths[i].item<int64_t>()).fill_(NAN);
   }
   return drawn;
@@ -61,7 +62,7 @@ TEST_P(Decode, AgreesWithTwinAndTree) {
     layout.segments = {{0, length, -1}};
     layout.positions = torch::arange(length) + param.shared;
     if (param.shared > 0) layout.context_positions = cache.shared_positions;
-    const auto tree = slow::attention(own_q, cache.own_k[i].slice(0, 0, length), cache.own_v[i].slice(0, 0, length),
+    const auto tree = slow::attention(own_q, cache.own_k[i].slice(2, 0, length).permute({2, 0, 1}), cache.own_v[i].slice(0, 0, length),
                                       cache.shared_k, cache.shared_v, layout, param.options());
     test::expect_close(fast[i], tree[length - 1], allowed, "tree");
   }
@@ -83,15 +84,20 @@ TEST(DecodeAttention, RefusesWhatDoesNotFit) {
     spoil(drawn);
     return test::message_of([&] { decode_attention(drawn.q, drawn.cache, param.options()); });
   };
-  EXPECT_THAT(message([](Drawn& d) { d.cache.lengths = torch::tensor({1, 5}, torch::kInt64); }),
-              testing::HasSubstr("lengths must lie in 1 .. 4"));
+  EXPECT_THAT(message([](Drawn& d) { d.cache.lengths = torch::tensor({1, 17}, torch::kInt64); }),
+              testing::HasSubstr("lengths must lie in 1 .. 16"));
   EXPECT_THAT(message([](Drawn& d) { d.cache.lengths = torch::tensor({0, 2}, torch::kInt64); }),
-              testing::HasSubstr("lengths must lie in 1 .. 4"));
+              testing::HasSubstr("lengths must lie in 1 .. 16"));
   EXPECT_THAT(message([](Drawn& d) { d.cache.positions = torch::zeros({3}, torch::kInt64); }),
               testing::HasSubstr("lengths and positions must be 2 int64"));
   EXPECT_THAT(message([](Drawn& d) { d.cache.shared_v = torch::Tensor(); }), testing::HasSubstr("shared_k and shared_v come together"));
   EXPECT_THAT(message([](Drawn& d) { d.cache.shared_k = torch::zeros({3, 2, 8}); }), testing::HasSubstr("do not fit own keys"));
   EXPECT_THAT(message([](Drawn& d) { d.q = torch::zeros({3, 2, 8}); }), testing::HasSubstr("q (B, H, D) needs own keys"));
+  EXPECT_THAT(message([](Drawn& d) {
+                d.cache.own_k = torch::zeros({2, 1, 8, 20});
+                d.cache.own_v = torch::zeros({2, 20, 1, 8});
+              }),
+              testing::HasSubstr("T of 16"));
 }
 
 }  // namespace

@@ -48,21 +48,27 @@ TEST(Bfloat16, RoundsAsLibtorchDoes) {
   }
 }
 
-TEST(TileProduct, EqualsLibtorchs) {
-  torch::manual_seed(1);
+template <typename T>
+void expect_libtorchs_product(torch::ScalarType type) {
   for (const auto& [m, n, k] : std::vector<std::array<int64_t, 3>>{{1, 16, 1}, {6, 64, 5}, {7, 80, 64}, {22, 208, 33}, {4, 48, 0}}) {
     for (const bool transposed : {false, true}) {
       for (const bool add : {false, true}) {
-        const auto a = torch::randn({m, k}), b = torch::randn({k, n + 16}), start = torch::randn({m, n});
+        const auto a = torch::randn({m, k}), start = torch::randn({m, n}), b = torch::randn({k, n + 16}).to(type);
         const auto stored = transposed ? a.t().contiguous() : a;
         const auto c = start.clone();
-        tile_product(m, n, k, {stored.const_data_ptr<float>(), transposed ? 1 : k, transposed ? m : 1}, b.const_data_ptr<float>(),
-                     n + 16, c.mutable_data_ptr<float>(), n, add);
-        const auto expected = a.matmul(b.slice(1, 0, n)) + (add ? start : torch::zeros_like(start));
+        tile_product(m, n, k, {static_cast<const float*>(stored.const_data_ptr()), transposed ? 1 : k, transposed ? m : 1},
+                     static_cast<const T*>(b.const_data_ptr()), n + 16, static_cast<float*>(c.mutable_data_ptr()), n, add);
+        const auto expected = a.matmul(b.to(torch::kFloat32).slice(1, 0, n)) + (add ? start : torch::zeros_like(start));
         test::expect_close(c, expected, test::tolerance(torch::kFloat32, std::max(1.0, test::magnitude(expected)), k + 1), "c");
       }
     }
   }
+}
+
+TEST(TileProduct, EqualsLibtorchs) {
+  torch::manual_seed(1);
+  expect_libtorchs_product<float>(torch::kFloat32);
+  expect_libtorchs_product<Bfloat16>(torch::kBFloat16);
 }
 
 TEST(ShareOut, GivesAllWorkOnceAndEvenly) {

@@ -13,6 +13,7 @@
 #include "core/text/tokenizer.h"
 #include "tests/model/tiny_gguf.h"
 #include "tests/support/golden.h"
+#include "tests/support/scratch.h"
 #include "tests/support/tolerance.h"
 
 namespace peftlab::model {
@@ -22,18 +23,7 @@ namespace fs = std::filesystem;
 using test::message_of;
 using testing::HasSubstr;
 
-class Scratch {
- public:
-  Scratch() {
-    std::string pattern = (fs::temp_directory_path() / "peftlab-export-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~Scratch() { fs::remove_all(path_); }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
+using test::Scratch;
 
 bool export_model(const fs::path& from, const fs::path& to, const std::string& dtype) {
   const auto source = open_weights(from);

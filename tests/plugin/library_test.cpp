@@ -40,7 +40,7 @@ TEST(Library, RefusesWhatIsNoSharedLibrary) {
   std::ofstream(scratch / "empty.so") << "";
   EXPECT_THAT(refusal(scratch / "empty.so"), HasSubstr("truncated"));
   EXPECT_THAT(refusal(scratch / "absent.so"), HasSubstr("cannot be read: No such file"));
-  EXPECT_THAT(refusal(scratch.path()), HasSubstr("not a file"));
+  EXPECT_THAT(refusal(scratch.folder()), HasSubstr("not a file"));
   EXPECT_THAT(refusal("/proc/self/exe"), testing::Not(""));
 }
 
@@ -113,7 +113,7 @@ TEST(Library, IsFoundByNameAlone) {
   const Scratch scratch;
   copied(kBroken / "faulty.so", scratch / "faulty.so");
   std::ofstream(scratch / "aaa.so") << "broken";
-  const Environment methods("PEFTLAB_METHODS", "/does/not/exist:" + scratch.path().string());
+  const Environment methods("PEFTLAB_METHODS", "/does/not/exist:" + scratch.folder().string());
   EXPECT_EQ(find_method("faulty").path, scratch / "faulty.so");
   EXPECT_EQ(find_method((scratch / "faulty.so").string()).path.filename(), "faulty.so");
   const auto message = thrown<ConfigError>([] { find_method("fautly"); });
@@ -130,7 +130,7 @@ TEST(Library, ListNamesWhatWasRefusedAndHidden) {
   copied(kBroken / "faulty.so", one / "faulty.so");
   copied(kBroken / "faulty.so", two / "faulty.so");
   std::ofstream(two / "text.so") << "not a library at all, and long enough for its first bytes to be looked at in full";
-  const Environment methods("PEFTLAB_METHODS", one.path().string() + ":" + two.path().string() + ":/does/not/exist");
+  const Environment methods("PEFTLAB_METHODS", one.folder().string() + ":" + two.folder().string() + ":/does/not/exist");
   const auto list = list_methods();
   std::map<std::string, std::string> refused;
   for (const auto& library : list.refused) refused[library.path.string()] = library.reason;

@@ -11,26 +11,14 @@
 #include <string>
 
 #include "core/plugin/attached.h"
+#include "tests/support/scratch.h"
 
 namespace peftlab::plugin {
 
 /// Libraries built from tests/plugin/broken/.
 inline const std::filesystem::path kBroken = std::filesystem::path(PEFTLAB_BUILD_DIR) / "tests" / "broken_methods";
 
-/// A folder of its own that is removed at the end.
-class Scratch {
- public:
-  Scratch() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "peftlab-plugin-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~Scratch() { std::filesystem::remove_all(path_); }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using test::Scratch;
 
 /// Sets an environment variable for a while.
 class Environment {

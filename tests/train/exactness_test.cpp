@@ -4,6 +4,7 @@
 
 #include "core/train/checkpoint.h"
 #include "core/train/trainer.h"
+#include "tests/support/scratch.h"
 #include "tests/support/toy.h"
 
 namespace peftlab {
@@ -127,12 +128,8 @@ TEST(Seeds, EqualSeedsGiveEqualBits) { expect_same_bits(trained(settings(4), tes
 
 class Resume : public testing::TestWithParam<int64_t> {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "peftlab-train-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  fs::path folder_;
+  const test::Scratch scratch_;
+  const fs::path& folder_ = scratch_.folder();
 };
 
 TEST_P(Resume, EndsWithTheBitsOfARunThatWasNotInterrupted) {

@@ -5,7 +5,6 @@
 #include <limits>
 #include <vector>
 
-#include "core/kernels/loops/lanes.h"
 #include "core/kernels/loops/softmax_loops.h"
 #include "core/kernels/loops/tile_product.h"
 #include "core/kernels/loops/tile_rows.h"
@@ -13,52 +12,6 @@
 namespace peftlab::kernels::loops {
 
 namespace {
-
-/// scores[g * count + t] = q_g k_t for `group` rows of q, `step` apart, and `count` keys.
-template <typename T>
-PEFTLAB_INLINE void products(int64_t group, int64_t count, int64_t width, const float* q, int64_t step, const T* k,
-                             int64_t row_step, float* scores) {
-  for (int64_t t = 0; t < count; ++t) {
-    const T* key = k + t * row_step;
-    for (int64_t g = 0; g < group; ++g) {
-      const float* row = q + g * step;
-      scores[g * count + t] = sum_of(width, [=](int64_t i) { return row[i] * to_float(key[i]); });
-    }
-  }
-}
-
-PEFTLAB_CLONES void own_scores(int64_t group, int64_t count, int64_t width, const float* q, int64_t step, const float* k,
-                               int64_t row_step, float* scores) {
-  products(group, count, width, q, step, k, row_step, scores);
-}
-
-PEFTLAB_CLONES void own_scores(int64_t group, int64_t count, int64_t width, const float* q, int64_t step, const Bfloat16* k,
-                               int64_t row_step, float* scores) {
-  products(group, count, width, q, step, k, row_step, scores);
-}
-
-/// mixed_g += sum over t of p_gt v_t.
-template <typename T>
-PEFTLAB_INLINE void mix(int64_t group, int64_t count, int64_t width, const float* p, const T* v, int64_t row_step,
-                        float* __restrict mixed, int64_t step) {
-  for (int64_t t = 0; t < count; ++t) {
-    const T* value = v + t * row_step;
-    for (int64_t g = 0; g < group; ++g) {
-      const float weight = p[g * count + t];
-      for (int64_t i = 0; i < width; ++i) mixed[g * step + i] += weight * to_float(value[i]);
-    }
-  }
-}
-
-PEFTLAB_CLONES void mix_own(int64_t group, int64_t count, int64_t width, const float* p, const float* v, int64_t row_step,
-                            float* mixed, int64_t step) {
-  mix(group, count, width, p, v, row_step, mixed, step);
-}
-
-PEFTLAB_CLONES void mix_own(int64_t group, int64_t count, int64_t width, const float* p, const Bfloat16* v, int64_t row_step,
-                            float* mixed, int64_t step) {
-  mix(group, count, width, p, v, row_step, mixed, step);
-}
 
 /// Unnormalised sums of some rows: the weights e^(score - largest) add up to `sum`.
 struct Partial {
@@ -91,24 +44,37 @@ std::vector<Partial> attend_shared(const DecodeInputs<T>& in, int64_t head, int6
   return partial;
 }
 
-/// Adds a sequence's own keys to the `group` rows of q and mixed that start at the pointers.
+/// mixed += p v for the `count` values that start at v, each `row_step` after the other; p (group, count) with rows `step_p` apart.
 template <typename T>
-void attend_own(const DecodeInputs<T>& in, int64_t head, int64_t sequence, const float* q, Partial* partial, float* mixed) {
-  const int64_t width = in.shape.width, step = padded(width), group = in.shape.group();
-  const int64_t first = in.first_own[sequence], count = in.lengths[sequence] - first;
-  const int64_t offset = sequence * in.sequence_step + first * in.row_step + head * width;
-  std::vector<float> scores(group * count);
-  own_scores(group, count, width, q, step, in.own_k + offset, in.row_step, scores.data());
+void mix_own(int64_t group, int64_t count, int64_t width, const float* p, int64_t step_p, const T* v, int64_t row_step, float* mixed) {
+  const int64_t step = padded(width);
+  if (width == step) return tile_product(group, step, count, {p, step_p, 1}, v, row_step, mixed, step, /*add=*/true);
+  std::vector<float> values(count * step);
+  load_rows(count, width, v, row_step, /*scale=*/1.0f, values.data(), step);
+  tile_product(group, step, count, {p, step_p, 1}, values.data(), step, mixed, step, /*add=*/true);
+}
+
+/// Adds a sequence's own keys to the `group` rows of q and mixed that start at the pointers. `scores`: room for a row of own
+/// places for each.
+template <typename T>
+void attend_own(const DecodeInputs<T>& in, int64_t head, int64_t sequence, const float* q, Partial* partial, float* mixed,
+                float* scores) {
+  const int64_t width = in.shape.width, step = padded(width), group = in.shape.group(), heads = in.shape.kv_heads;
+  const int64_t begin = in.first_own[sequence] / kTileWidth * kTileWidth;  // where a tile starts
+  const int64_t first = in.first_own[sequence] - begin, count = in.lengths[sequence] - begin, columns = padded(count);
+  const T* keys = in.own_k + (sequence * heads + head) * width * in.room + begin;
+  const T* values = in.own_v + ((sequence * in.room + begin + first) * heads + head) * width;
+  tile_product(group, columns, width, {q, step, 1}, keys, in.room, scores, columns, /*add=*/false);
   for (int64_t g = 0; g < group; ++g) {
     Partial own;
-    own.sum = softmax_row({count, 0, count, in.rule.softcap}, scores.data() + g * count, &own.largest);
+    own.sum = softmax_row({columns, first, count, in.rule.softcap}, scores + g * columns, &own.largest);
     const float largest = std::max(own.largest, partial[g].largest);
     const float keep = std::exp(partial[g].largest - largest), gain = std::exp(own.largest - largest);
     for (int64_t i = 0; i < width; ++i) mixed[g * step + i] *= keep;
-    for (int64_t t = 0; t < count; ++t) scores[g * count + t] *= gain;
+    for (int64_t t = first; t < count; ++t) scores[g * columns + t] *= gain;
     partial[g] = {largest, keep * partial[g].sum + gain * own.sum};
   }
-  mix_own(group, count, width, scores.data(), in.own_v + offset, in.row_step, mixed, step);
+  mix_own(group, count - first, width, scores + first, columns, values, heads * width, mixed);
 }
 
 }  // namespace
@@ -116,7 +82,7 @@ void attend_own(const DecodeInputs<T>& in, int64_t head, int64_t sequence, const
 template <typename T>
 void decode_block(const DecodeInputs<T>& in, int64_t head, int64_t begin, int64_t end, T* result) {
   const int64_t width = in.shape.width, step = padded(width), group = in.shape.group(), rows = (end - begin) * group;
-  std::vector<float> q(rows * step), mixed(rows * step);
+  std::vector<float> q(rows * step), mixed(rows * step), scores(group * in.room);
   const auto first_row = [&](int64_t sequence) { return (sequence * in.shape.heads + head * group) * width; };
   for (int64_t i = begin; i < end; ++i) {
     load_rows(group, width, in.q + first_row(i), width, in.rule.scale, q.data() + (i - begin) * group * step, step);
@@ -124,7 +90,7 @@ void decode_block(const DecodeInputs<T>& in, int64_t head, int64_t begin, int64_
   auto partial = attend_shared(in, head, begin, rows, q, mixed);
   for (int64_t i = begin; i < end; ++i) {
     const int64_t r = (i - begin) * group;
-    attend_own(in, head, i, q.data() + r * step, partial.data() + r, mixed.data() + r * step);
+    attend_own(in, head, i, q.data() + r * step, partial.data() + r, mixed.data() + r * step, scores.data());
     for (int64_t g = 0; g < group; ++g) {
       store_row(width, mixed.data() + (r + g) * step, 1.0f / partial[r + g].sum, result + first_row(i) + g * width);
     }

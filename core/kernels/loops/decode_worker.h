@@ -8,7 +8,7 @@
 
 namespace peftlab::kernels::loops {
 
-/// One call's arrays. A token's heads and their numbers lie together everywhere; own rows and sequences may lie further apart.
+/// One call's arrays. Own keys lie with a number's places side by side, so that scores are sums of rows.
 template <typename T>
 struct DecodeInputs {
   AttentionShape shape;
@@ -17,10 +17,9 @@ struct DecodeInputs {
   const T* shared_k;  // (S, K, D), or null
   const T* shared_v;
   int64_t num_shared;  // S
-  const T* own_k;      // (B, T, K, D)
-  const T* own_v;
-  int64_t row_step;       // elements from one own row to the next
-  int64_t sequence_step;  // elements from one sequence to the next
+  const T* own_k;      // (B, K, D, T)
+  const T* own_v;      // (B, T, K, D)
+  int64_t room;        // T, a multiple of kTileWidth
   const int64_t* lengths;       // (B)
   const int64_t* first_shared;  // (B) the first shared key that is seen, S for none
   const int64_t* first_own;     // (B) the first own key that is seen, below the length

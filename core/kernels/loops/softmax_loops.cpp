@@ -29,6 +29,15 @@ PEFTLAB_INLINE float log_sum(int64_t n, float softcap, const T* __restrict x) {
 }
 
 template <typename T>
+PEFTLAB_INLINE int64_t largest_place(int64_t n, const T* __restrict x) {
+  const float largest = max_of(n, [x](int64_t i) { return to_float(x[i]); });
+  for (int64_t i = 0; i < n; ++i) {
+    if (to_float(x[i]) == largest) return i;
+  }
+  return 0;
+}
+
+template <typename T>
 PEFTLAB_INLINE void to_gradient(int64_t n, float softcap, float log_sum, int64_t target, float scale, T* __restrict x) {
   const float at_target = to_float(x[target]);
   if (softcap > 0.0f) {
@@ -97,5 +106,9 @@ PEFTLAB_CLONES void logits_to_gradient(int64_t n, float softcap, float log_sum, 
                                        Bfloat16* logits) {
   to_gradient(n, softcap, log_sum, target, scale, logits);
 }
+
+PEFTLAB_CLONES int64_t place_of_largest(int64_t n, const float* logits) { return largest_place(n, logits); }
+
+PEFTLAB_CLONES int64_t place_of_largest(int64_t n, const Bfloat16* logits) { return largest_place(n, logits); }
 
 }  // namespace peftlab::kernels::loops

@@ -30,6 +30,10 @@ float log_sum_exp(int64_t n, float softcap, const Bfloat16* logits);
 void logits_to_gradient(int64_t n, float softcap, float log_sum, int64_t target, float scale, float* logits);
 void logits_to_gradient(int64_t n, float softcap, float log_sum, int64_t target, float scale, Bfloat16* logits);
 
+/// The first place of the largest of n >= 1 logits; when one is not a number, any place.
+int64_t place_of_largest(int64_t n, const float* logits);
+int64_t place_of_largest(int64_t n, const Bfloat16* logits);
+
 /// softcap * tanh(x / softcap), x itself when softcap is 0.
 float capped(float x, float softcap);
 

@@ -1,7 +1,9 @@
-// Products of small float32 matrices that lie in cache, for attention.
+// Products of small matrices that lie in cache, summed in float32, for attention.
 #pragma once
 
 #include <cstdint>
+
+#include "core/kernels/loops/bfloat16.h"
 
 namespace peftlab::kernels::loops {
 
@@ -20,5 +22,6 @@ struct LeftTile {
 /// c = a b, or c += a b with `add`: a (m, k), b (k, n) with rows ldb apart, c (m, n) with rows ldc apart; n a multiple of
 /// kTileWidth. The sum over k runs in order.
 void tile_product(int64_t m, int64_t n, int64_t k, LeftTile a, const float* b, int64_t ldb, float* c, int64_t ldc, bool add);
+void tile_product(int64_t m, int64_t n, int64_t k, LeftTile a, const Bfloat16* b, int64_t ldb, float* c, int64_t ldc, bool add);
 
 }  // namespace peftlab::kernels::loops
