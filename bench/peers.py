@@ -53,7 +53,7 @@ def experiment(places):
         "method": {"name": "lora", "rank": 8, "alpha": 16, "targets": "all-linear"},
         "train": {"batch_size": 4, "max_steps": STEPS, "learning_rate": 1e-3, "schedule": "linear", "warmup_ratio": 0.1,
                   "clip_norm": 1.0},
-        "evaluate": {"max_new_tokens": 72}}, ensure_ascii=False))
+        "evaluate": {"max_new_tokens": 72, "batch_size": 256}}, ensure_ascii=False))
     return file
 
 

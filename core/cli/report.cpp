@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "core/cli/commands.h"
+#include "core/cli/shown_table.h"
 #include "core/io/files.h"
 #include "core/lab/version.h"
 #include "core/page/page.h"
@@ -47,11 +48,9 @@ int write_report(const ReportOptions& o) {
 void add_report(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("report", "Write the comparison of runs as one HTML file: tables, plots, answers");
   auto o = std::make_shared<ReportOptions>();
-  verb->add_option("runs", o->paths, "run folders, folders that hold some, or result files of PEFT's comparison suite")
-      ->required();
+  add_runs_option(*verb, o->paths);
   verb->add_option("-o,--out", o->out, "the file to write")->capture_default_str();
-  verb->add_option("--baseline", o->baseline, "the row that all others are compared with; default: the best");
-  verb->add_option("--split", o->split, "the split that was scored; default: test, or what there is");
+  add_baseline_options(*verb, o->baseline, o->split);
   set_example(*verb, "peftlab report runs --baseline roads_lora -o report.html");
   verb->callback([o, &action] { action = [o] { return write_report(*o); }; });
 }

@@ -41,9 +41,17 @@ std::vector<compare::Comparison> comparisons(compare::FoundRuns found, const Tab
 
 }  // namespace
 
+void add_runs_option(CLI::App& verb, std::vector<std::string>& paths) {
+  verb.add_option("runs", paths, "run folders, folders that hold some, or result files of PEFT's comparison suite")->required();
+}
+
+void add_baseline_options(CLI::App& verb, std::string& baseline, std::string& split) {
+  verb.add_option("--baseline", baseline, "the row that all others are compared with; default: the best");
+  verb.add_option("--split", split, "the split that was scored; default: test, or what there is");
+}
+
 void add_table_options(CLI::App& verb, TableOptions& o) {
-  verb.add_option("--baseline", o.baseline, "the row that all others are compared with; default: the best");
-  verb.add_option("--split", o.split, "the split that was scored; default: test, or what there is");
+  add_baseline_options(verb, o.baseline, o.split);
   verb.add_option("--format", o.format, "terminal, markdown, csv, latex or json")
       ->check(CLI::IsMember({"terminal", "markdown", "csv", "latex", "json"}))
       ->capture_default_str();

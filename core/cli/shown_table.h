@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "core/compare/find_runs.h"
 
@@ -12,6 +13,10 @@ struct TableOptions {
   std::string baseline, split, format = "terminal", by;
   bool wide = false;
 };
+
+/// The runs to compare, the row they are compared with, and the split.
+void add_runs_option(CLI::App& verb, std::vector<std::string>& paths);
+void add_baseline_options(CLI::App& verb, std::string& baseline, std::string& split);
 
 void add_table_options(CLI::App& verb, TableOptions& options);
 

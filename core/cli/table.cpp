@@ -15,8 +15,7 @@ struct TableVerbOptions {
 void add_table(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("table", "Show runs side by side: score, interval, difference, cost");
   auto o = std::make_shared<TableVerbOptions>();
-  verb->add_option("runs", o->paths, "run folders, folders that hold some, or result files of PEFT's comparison suite")
-      ->required();
+  add_runs_option(*verb, o->paths);
   add_table_options(*verb, o->table);
   set_example(*verb, "peftlab table runs --baseline roads_lora");
   verb->callback([o, &action] {
