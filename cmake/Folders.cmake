@@ -8,7 +8,7 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 add_library(peftlab_settings INTERFACE)
 target_include_directories(peftlab_settings INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
-target_compile_options(peftlab_settings INTERFACE -Wall -Wextra -Wno-unknown-pragmas -Wno-restrict $<$<BOOL:${PEFTLAB_WARNINGS_AS_ERRORS}>:-Werror>)
+target_compile_options(peftlab_settings INTERFACE -Wall -Wextra -Wno-unknown-pragmas $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<BOOL:${PEFTLAB_WARNINGS_AS_ERRORS}>:-Werror>)
 
 # Most of a compilation is what headers cost, however short the file: several files of a folder are compiled as one. It asks of
 # them that no two give one name to different things; the presets for development compile each file by itself.

@@ -17,6 +17,7 @@ constexpr int kInterrupted = 75;  // the same command goes on
 void add_run(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_plan(CLI::App& app, Action& action);
+void add_profile(CLI::App& app, Action& action);
 void add_index(CLI::App& app, Action& action);
 void add_sweep(CLI::App& app, Action& action);
 void add_table(CLI::App& app, Action& action);

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "core/cli/commands.h"
+#include "core/cli/experiment_options.h"
 #include "core/cli/json_progress.h"
 #include "core/cli/run_display.h"
 #include "core/cli/signals.h"
@@ -13,18 +14,10 @@ namespace peftlab::cli {
 namespace {
 
 struct RunOptions {
-  std::string file, out, progress = "text";
-  std::vector<std::string> overrides;
-  std::optional<int64_t> seed;
+  ExperimentOptions experiment;
+  std::string out, progress = "text";
   bool json = false, quiet = false, dry_run = false;
 };
-
-lab::Experiment read(const RunOptions& o) {
-  std::vector<lab::Override> overrides;
-  for (const auto& text : o.overrides) overrides.push_back(lab::parse_override(text));
-  if (o.seed) overrides.push_back({"/seed", std::to_string(*o.seed)});
-  return lab::load_experiment(o.file, overrides);
-}
 
 int show(const lab::RunResult& result, const RunOptions& o) {
   if (o.json) {
@@ -38,9 +31,9 @@ int show(const lab::RunResult& result, const RunOptions& o) {
 int interrupted(const lab::RunResult& result, const RunOptions& o) {
   show(result, o);
   std::cerr << "peftlab: interrupted; what was done is in " << result.folder.string() << "\npeftlab: the same command goes on:\n  peftlab run "
-            << o.file;
-  for (const auto& text : o.overrides) std::cerr << " --set " << text;
-  if (o.seed) std::cerr << " --seed " << *o.seed;
+            << o.experiment.file;
+  for (const auto& text : o.experiment.overrides) std::cerr << " --set " << text;
+  if (o.experiment.seed) std::cerr << " --seed " << *o.experiment.seed;
   if (!o.out.empty()) std::cerr << " --out " << o.out;
   std::cerr << "\n";
   return kInterrupted;
@@ -59,7 +52,7 @@ lab::RunResult run_for_programs(const lab::RunRequest& request) {
 }
 
 int run(const RunOptions& o) {
-  auto experiment = read(o);
+  auto experiment = read_experiment(o.experiment);
   if (o.dry_run) {
     std::cout << lab::describe_run(std::move(experiment));
     return kDone;
@@ -76,9 +69,7 @@ int run(const RunOptions& o) {
 void add_run(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("run", "Train and evaluate one experiment, or go on with it, or show what it found");
   auto o = std::make_shared<RunOptions>();
-  verb->add_option("experiment", o->file, "experiment file (JSON)")->required();
-  verb->add_option("--set", o->overrides, "change a value: /train/learning_rate=1e-3; may be given several times");
-  verb->add_option("--seed", o->seed, "seed of the run, instead of the file's")->check(CLI::NonNegativeNumber);
+  add_experiment_options(*verb, o->experiment);
   verb->add_option("--out", o->out, "the run's folder; default: runs/NAME/ in the working folder");
   verb->add_flag("--json", o->json, "print the record (run.json) on standard output");
   verb->add_flag("--quiet", o->quiet, "no progress");

@@ -178,6 +178,17 @@ void add_costs(Builder& builder) {
   builder.add("peak, MiB", Block::cost, [](const Row& row) { return Cell{mebibytes(row.costs.peak_memory_bytes)}; });
 }
 
+/// The parts of the peak in training; what they leave of it is the program and its data.
+void add_memory(Builder& builder) {
+  const auto part = [&builder](const char* heading, std::optional<int64_t> MemoryParts::*member) {
+    builder.add(heading, Block::memory, [member](const Row& row) { return Cell{mebibytes(row.costs.memory.*member)}; });
+  };
+  part("weights, MiB", &MemoryParts::weights);
+  part("gradients, MiB", &MemoryParts::gradients);
+  part("optimizer, MiB", &MemoryParts::optimizer);
+  part("activations, MiB", &MemoryParts::activations);
+}
+
 std::string title_of(const Comparison& comparison) {
   if (comparison.split.empty()) return "no results";
   std::string text = "score on " + comparison.split;
@@ -199,6 +210,7 @@ Layout lay_out(const Comparison& comparison) {
       "run", Block::name, [](const Row& row) { return Cell{printable(row.label)}; }, /*number=*/false);
   add_quality(builder);
   add_costs(builder);
+  add_memory(builder);
   add_forgetting(builder, comparison);
   Layout layout;
   layout.title = title_of(comparison);

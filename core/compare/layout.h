@@ -15,7 +15,7 @@ struct Cell {
   bool star = false;  // differs from the baseline beyond chance
 };
 
-enum class Block { name, quality, cost, forgetting };
+enum class Block { name, quality, cost, memory, forgetting };
 
 struct Column {
   std::string heading;  // with its unit

@@ -72,6 +72,12 @@ Costs costs_of(const io::Json& record, const io::Json& results, const fs::path& 
   costs.useful_tokens_per_second = number_at(results, "training", "useful_tokens_per_second");
   costs.training_seconds = number_at(results, "training", "seconds");
   costs.peak_memory_bytes = count_at(results, "peak_memory_bytes", "training");
+  const auto part = [&results](const char* name) { return count_at(results, "training_memory_bytes", name); };
+  const auto frozen = part("base_model"), trained = part("trained");
+  if (frozen && trained) costs.memory.weights = *frozen + *trained;
+  costs.memory.gradients = part("gradients");
+  costs.memory.optimizer = part("optimizer");
+  costs.memory.activations = part("activations");
   return costs;
 }
 

@@ -76,6 +76,8 @@ std::string terminal_text(const Layout& layout, int columns, bool wide) {
          {table_of(
               layout, columns, [](const Column& c) { return c.block == Block::cost; }, false),
           table_of(
+              layout, columns, [](const Column& c) { return c.block == Block::memory; }, false),
+          table_of(
               layout, columns, [](const Column& c) { return c.block == Block::forgetting; }, false)}) {
       if (!more.empty()) tables += (tables.empty() ? "" : "\n") + more;
     }

@@ -49,8 +49,10 @@ Costs costs_of(const std::vector<const Run*>& runs) {
   costs.training_seconds = mean_over<double>(runs, &Costs::training_seconds);
   costs.useful_tokens_per_second = mean_over<double>(runs, &Costs::useful_tokens_per_second);
   for (const auto* run : runs) {
-    if (run->costs.peak_memory_bytes)
-      costs.peak_memory_bytes = std::max(costs.peak_memory_bytes.value_or(0), *run->costs.peak_memory_bytes);
+    const auto peak = run->costs.peak_memory_bytes;
+    if (!peak || *peak < costs.peak_memory_bytes.value_or(0)) continue;
+    costs.peak_memory_bytes = peak;
+    costs.memory = run->costs.memory;
   }
   return costs;
 }

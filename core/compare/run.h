@@ -26,12 +26,20 @@ struct Forgetting {
   int64_t num_windows = 0;          // 0: unknown
 };
 
+/// What was resident when training was at its highest, in bytes.
+struct MemoryParts {
+  std::optional<int64_t> weights;  // of the frozen model and of what is trained
+  std::optional<int64_t> gradients, optimizer;
+  std::optional<int64_t> activations;  // and all else that a step works with
+};
+
 struct Costs {
   std::optional<int64_t> num_trainable;
   std::optional<int64_t> adapter_bytes;
   std::optional<double> useful_tokens_per_second;
   std::optional<double> training_seconds;
   std::optional<int64_t> peak_memory_bytes;  // while it trained
+  MemoryParts memory;                        // of that peak
 };
 
 /// Name and value, in the order in which they are shown.

@@ -14,6 +14,7 @@
 #include "core/kernels/loops/tile_product.h"
 #include "core/kernels/loops/tile_rows.h"
 #include "core/kernels/parallel.h"
+#include "core/kernels/recorded.h"
 #include "core/kernels/types.h"
 
 namespace peftlab::kernels {
@@ -138,6 +139,7 @@ torch::Tensor attention(const torch::Tensor& q, const torch::Tensor& k, const to
   check_attention(q, k, v, context_k, context_v, layout, options);
   const loops::AttentionShape shape{q.size(1), k.size(1), q.size(2)};
   const int64_t num_context = context_k.defined() ? context_k.size(0) : 0;
+  const Recorded recorded("attention");
   auto handle = c10::make_intrusive<PlanHandle>(plan_of(layout, shape, num_context, options));
   return TreeAttention::apply(q.contiguous(), k.contiguous(), v.contiguous(), contiguous(context_k), contiguous(context_v),
                               std::move(handle));

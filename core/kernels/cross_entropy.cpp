@@ -10,6 +10,7 @@
 
 #include "core/kernels/loops/softmax_loops.h"
 #include "core/kernels/parallel.h"
+#include "core/kernels/recorded.h"
 #include "core/kernels/types.h"
 
 namespace peftlab::kernels {
@@ -197,6 +198,7 @@ torch::Tensor linear_cross_entropy(const torch::Tensor& h, const torch::Tensor& 
 
 torch::Tensor linear_cross_entropy(const torch::Tensor& h, const torch::Tensor& weight, const torch::Tensor& bias,
                                    const torch::Tensor& targets, double softcap) {
+  const Recorded recorded("linear_cross_entropy");
   check(h, weight, bias, targets);
   const auto rows = h.contiguous();
   const auto hits = targets.contiguous();

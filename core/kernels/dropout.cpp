@@ -8,6 +8,7 @@
 #include "core/kernels/loops/dropout_loops.h"
 #include "core/kernels/mixing.h"
 #include "core/kernels/parallel.h"
+#include "core/kernels/recorded.h"
 #include "core/kernels/types.h"
 #include "peftlab/ops.h"
 
@@ -78,6 +79,7 @@ uint64_t salt_of(std::string_view name) {
 torch::Tensor dropout(const torch::Tensor& x, double p, uint64_t salt) {
   TORCH_CHECK(p >= 0 && p < 1, "dropout: the probability must lie in [0, 1), got ", p);
   if (p == 0 || kernels::dropout_is_off()) return x;
+  const kernels::Recorded recorded("dropout");
   return Dropout::apply(x, p, static_cast<int64_t>(kernels::dropout_key(salt)));
 }
 

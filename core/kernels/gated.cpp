@@ -6,6 +6,7 @@
 
 #include "core/kernels/loops/gated_loops.h"
 #include "core/kernels/parallel.h"
+#include "core/kernels/recorded.h"
 #include "core/kernels/types.h"
 
 namespace peftlab::kernels {
@@ -122,6 +123,7 @@ torch::Tensor gated(const torch::Tensor& gate, const torch::Tensor& up, Activati
 }  // namespace slow
 
 torch::Tensor gated(const torch::Tensor& gate, const torch::Tensor& up, Activation activation) {
+  const Recorded recorded("gated");
   check(gate, up);
   if (!has_fast_rows(gate) || activation == Activation::kGelu) {
     return PlainGated::apply(gate, up, static_cast<int64_t>(activation));

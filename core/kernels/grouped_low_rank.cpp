@@ -6,6 +6,7 @@
 
 #include "core/kernels/low_rank_checks.h"
 #include "core/kernels/narrow_products.h"
+#include "core/kernels/recorded.h"
 #include "core/kernels/storage_handle.h"
 
 namespace peftlab::kernels {
@@ -114,6 +115,7 @@ std::vector<torch::Tensor> grouped_low_rank(const torch::Tensor& x, const std::v
     group->scales.push_back(part.factors.scale);
     group->ranks.push_back(part.factors.down.size(0));
   }
+  const Recorded recorded("grouped_low_rank");
   return GroupedProduct::apply(x, at::TensorList(factors), std::move(group));  // a vector would pass as no tensors at all
 }
 

@@ -7,6 +7,7 @@
 #include "core/kernels/absent.h"
 #include "core/kernels/low_rank_checks.h"
 #include "core/kernels/narrow_products.h"
+#include "core/kernels/recorded.h"
 #include "core/kernels/storage_handle.h"
 #include "core/kernels/types.h"
 
@@ -75,6 +76,7 @@ torch::Tensor low_rank_linear(const FrozenLinear& base, const torch::Tensor& x, 
   kernels::check_low_rank(base, x, factors);
   TORCH_CHECK(!dropped.defined() || dropped.sizes() == x.sizes(), base.name(), ": dropped has shape ", dropped.sizes(),
               ", x has ", x.sizes());
+  const kernels::Recorded recorded("low_rank_linear");
   return LowRankProduct::apply(x, kernels::stand_in(dropped), factors.down, factors.up, factors.scale, base.storage(),
                                kernels::stand_in(base.bias()));
 }

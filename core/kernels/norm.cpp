@@ -6,6 +6,7 @@
 
 #include "core/kernels/loops/norm_loops.h"
 #include "core/kernels/parallel.h"
+#include "core/kernels/recorded.h"
 #include "core/kernels/types.h"
 
 namespace peftlab::kernels {
@@ -119,6 +120,7 @@ torch::Tensor rms_norm(const torch::Tensor& x, const torch::Tensor& weight, doub
   TORCH_CHECK(x.dim() >= 1 && weight.dim() == 1 && weight.size(0) == x.size(-1), "rms_norm: x ", x.sizes(),
               " needs a weight of its last dimension, got ", weight.sizes());
   if (!has_fast_rows(x)) return slow::rms_norm(x, weight, eps, style);
+  const Recorded recorded("rms_norm");
   return RmsNorm::apply(x, weight, eps, style.plus_one, style.cast_first);
 }
 

@@ -4,6 +4,8 @@
 #include <torch/utils.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "core/kernels/recorded.h"
+
 namespace peftlab {
 namespace {
 
@@ -47,6 +49,7 @@ struct Orthogonality : torch::autograd::Function<Orthogonality> {
 torch::Tensor orthogonality(const std::vector<torch::Tensor>& matrices) {
   TORCH_CHECK(!matrices.empty(), "orthogonality: no matrix");
   for (const auto& p : matrices) TORCH_CHECK(p.dim() == 2, "orthogonality: expected matrices, got ", p.sizes());
+  const kernels::Recorded recorded("orthogonality");
   return Orthogonality::apply(at::TensorList(matrices));  // a vector would pass as no tensors at all
 }
 

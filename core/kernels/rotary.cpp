@@ -6,6 +6,7 @@
 
 #include "core/kernels/loops/rotary_loops.h"
 #include "core/kernels/parallel.h"
+#include "core/kernels/recorded.h"
 #include "core/kernels/types.h"
 
 namespace peftlab::kernels {
@@ -82,6 +83,7 @@ torch::Tensor rotate(const torch::Tensor& x, const torch::Tensor& cos, const tor
 
 torch::Tensor rotate(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin, bool pairs) {
   if (!has_fast_rows(x)) return slow::rotate(x, cos, sin, pairs);
+  const Recorded recorded("rotary");
   check(x, cos, sin);
   const auto wide = [](const torch::Tensor& angle) { return angle.detach().to(torch::kFloat32).contiguous(); };
   return Rotation::apply(x, wide(cos), wide(sin), pairs);

@@ -5,6 +5,7 @@
 #include <torch/utils.h>
 
 #include "core/kernels/absent.h"
+#include "core/kernels/recorded.h"
 #include "core/kernels/storage_handle.h"
 
 namespace peftlab {
@@ -65,6 +66,7 @@ torch::Tensor frozen_linear(const torch::Tensor& x, const std::shared_ptr<const 
                             const torch::Tensor& bias) {
   TORCH_CHECK(x.dim() >= 1 && x.size(-1) == weight->in(), "frozen_linear: a matrix of ", weight->out(), " x ", weight->in(),
               " cannot take x of ", x.sizes());
+  const kernels::Recorded recorded("frozen_linear");
   return FrozenProduct::apply(x, weight, kernels::stand_in(bias));
 }
 

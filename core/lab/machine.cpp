@@ -27,6 +27,13 @@ std::string field(const char* file, const std::string& key) {
   return "";
 }
 
+int64_t bytes_of_status(const char* key) {
+  std::istringstream text(field("/proc/self/status", key));
+  int64_t kib = 0;
+  text >> kib;
+  return kib * 1024;
+}
+
 io::Json instruction_sets() {
   std::istringstream words(field("/proc/cpuinfo", "flags"));
   const std::set<std::string> flags{std::istream_iterator<std::string>(words), {}};
@@ -76,11 +83,8 @@ bool reset_peak_memory() {
   return out.good();
 }
 
-int64_t peak_memory_bytes() {
-  std::istringstream text(field("/proc/self/status", "VmHWM"));
-  int64_t kib = 0;
-  text >> kib;
-  return kib * 1024;
-}
+int64_t peak_memory_bytes() { return bytes_of_status("VmHWM"); }
+
+int64_t resident_memory_bytes() { return bytes_of_status("VmRSS"); }
 
 }  // namespace peftlab::lab

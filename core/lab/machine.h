@@ -20,4 +20,7 @@ bool reset_peak_memory();
 /// The high-water mark of resident memory, in bytes, since the last reset.
 int64_t peak_memory_bytes();
 
+/// What is resident now, in bytes.
+int64_t resident_memory_bytes();
+
 }  // namespace peftlab::lab

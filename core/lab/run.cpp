@@ -6,17 +6,13 @@
 #include <ctime>
 #include <fstream>
 
-#include "core/data/model_chat_format.h"
 #include "core/evaluate/forgetting.h"
 #include "core/io/files.h"
 #include "core/io/folder_writer.h"
 #include "core/io/sha256.h"
 #include "core/lab/assessment.h"
-#include "core/lab/gguf_adapter.h"
-#include "core/lab/loaded_model.h"
 #include "core/lab/machine.h"
-#include "core/lab/method_set.h"
-#include "core/lab/places.h"
+#include "core/lab/prepared.h"
 #include "core/lab/run_folder.h"
 #include "core/lab/run_observer.h"
 #include "core/lab/run_record.h"
@@ -37,7 +33,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 class Runner {
  public:
   Runner(const RunRequest& request, Display& display)
-      : request_(request), experiment_(request.experiment), display_(display), started_(Clock::now()) {}
+      : request_(request), display_(display), started_(Clock::now()) {}
 
   RunResult operator()() {
     open_inputs();
@@ -66,21 +62,13 @@ class Runner {
 
   /// Everything that decides what the run is, before anything heavy.
   void open_inputs() {
-    created_ = create_methods(experiment_);
-    display_.phase("reads model and data", 0);
-    const auto path = experiment_.model.path.empty() ? model_path(experiment_.model.name) : experiment_.model.path;
-    files_ = std::make_unique<ModelFiles>(path);
-    tokenizer_ = std::make_unique<text::Tokenizer>(load_tokenizer(path));
-    format_ = data::make_chat_format(*tokenizer_, path.string());
-    work_ = std::make_unique<Workload>(load_workload(experiment_, *format_, files_->source->spec().max_positions));
-    device_ = choose_device(experiment_.device);
-    type_ = choose_type(experiment_.model.dtype, device_);
-    record_ = begin_record({experiment_, *files_, *work_, *format_, *tokenizer_, created_, type_, device_});
+    in_ = std::make_unique<Prepared>(request_.experiment, display_);
+    record_ = begin_record({in_->experiment, *in_->files, *in_->work, *in_->format, *in_->tokenizer, in_->created, in_->type, in_->device});
   }
 
   void open_folder() {
     const std::string identity = record_.at("identity");
-    const auto path = request_.out.empty() ? RunFolder::default_path(experiment_.name, experiment_.seed, identity)
+    const auto path = request_.out.empty() ? RunFolder::default_path(in_->experiment.name, in_->experiment.seed, identity)
                                            : std::filesystem::absolute(request_.out);
     folder_ = std::make_unique<RunFolder>(path, identity);
     if (folder_->earlier()) record_["earlier_seconds"] = folder_->earlier()->value("total_seconds", 0.0);
@@ -98,60 +86,47 @@ class Runner {
   void load_model() {
     display_.phase("loads the model", 0);
     reset_peak_memory();
-    decoder_ = std::make_unique<model::Decoder>(*files_->source, type_, device_, model::Reading{experiment_.model.quantize, /*lazily=*/true});
-    methods_ = attach_methods(*decoder_, std::move(created_), static_cast<uint64_t>(experiment_.seed), tokenizer_.get());
-    decoder_->weights().load_rest();
-    if (!experiment_.adapter.empty()) load_start();
-    train::check_lengths(*decoder_, evaluate::training_sequences(work_->examples("train")));
-    assessor().check_lengths(*decoder_);
-    record_methods(record_, methods_, *decoder_);
+    in_->load_model();
+    assessor().check_lengths(*in_->decoder);
+    record_methods(record_, in_->methods, *in_->decoder);
     results_["setup_seconds"] = seconds_since(started_);
     results_["peak_memory_bytes"]["setup"] = peak_memory_bytes();
   }
 
-  void load_start() {
-    if (methods_.methods.size() != 1) throw ConfigError("adapter: a start from an adapter needs exactly one method");
-    methods_.methods[0]->load(read_adapter(experiment_.adapter, decoder_->spec()), experiment_.adapter.string());
-  }
-
   Assessor assessor() {
-    return {experiment_, *work_, *tokenizer_, *format_, display_, [this] { return stopped(); }};
+    return {in_->experiment, *in_->work, *in_->tokenizer, *in_->format, display_, [this] { return stopped(); }};
   }
 
   void assess_base_model() {
-    if (!experiment_.evaluate.base) return;
-    model::PatchesOff off(*decoder_);
+    if (!in_->experiment.evaluate.base) return;
+    model::PatchesOff off(*in_->decoder);
     std::string about;
-    base_ = assess_base(assessor(), *decoder_, base_key(record_), about);
+    base_ = assess_base(assessor(), *in_->decoder, base_key(record_), about);
     check_stop();
     if (!about.empty()) display_.note("base model's answers: " + about);
     record_assessment(results_, "base", *base_);
   }
 
   void train() {
-    train::Job job;
-    job.decoder = decoder_.get();
-    job.methods = methods_.pointers();
-    job.examples = evaluate::training_sequences(work_->examples("train"));
-    job.settings = experiment_.train;
-    job.seed = static_cast<uint64_t>(experiment_.seed);
+    train::Job job = in_->job();
     job.checkpoints = folder_->path() / "checkpoints";
     job.identity = record_.at("identity");
     job.evaluate = [this] { return dev_metrics(); };
     job.stop = request_.stop;
-    RunObserver observer(folder_->path(), experiment_.train.log_every_steps, display_);
+    RunObserver observer(folder_->path(), in_->experiment.train.log_every_steps, display_);
     observer.describe(record_);
     display_.phase("trains", train::make_plan(job.settings, static_cast<int64_t>(job.examples.size())).num_steps);
     reset_peak_memory();
+    const int64_t resident = resident_memory_bytes();
     const auto outcome = train::train(job, observer);
-    results_["peak_memory_bytes"]["training"] = peak_memory_bytes();
     record_training(results_, outcome);
-    record_reports(results_, methods_);
+    record_training_memory(results_, {resident, peak_memory_bytes(), in_->decoder->weights().bytes(), outcome.bytes});
+    record_reports(results_, in_->methods);
     if (outcome.ending == train::Ending::interrupted) throw Interrupted{};
     observer.end();
     if (job.settings.keep_best && outcome.progress.best_step > 0) load_best(job, outcome);
-    write_adapters(methods_, folder_->path() / "adapter", experiment_.model.name);
-    record_updates(results_, folder_->path(), *decoder_, methods_, static_cast<uint64_t>(experiment_.seed));
+    write_adapters(in_->methods, folder_->path() / "adapter", in_->experiment.model.name);
+    record_updates(results_, folder_->path(), *in_->decoder, in_->methods, static_cast<uint64_t>(in_->experiment.seed));
     record_adapter(record_, folder_->path() / "adapter");
   }
 
@@ -168,19 +143,19 @@ class Runner {
   }
 
   train::Metrics dev_metrics() {
-    const auto examples = limited(work_->examples("dev"), experiment_.evaluate.max_dev_items);
+    const auto examples = limited(in_->work->examples("dev"), in_->experiment.evaluate.max_dev_items);
     const auto stop = [this] { return stopped(); };
     train::Metrics metrics = {
-        {"loss", evaluate::mean_loss(*decoder_, evaluate::training_sequences(examples), experiment_.evaluate.batch_size, stop).per_token}};
-    const std::string& wanted = experiment_.train.best_metric.name;
+        {"loss", evaluate::mean_loss(*in_->decoder, evaluate::training_sequences(examples), in_->experiment.evaluate.batch_size, stop).per_token}};
+    const std::string& wanted = in_->experiment.train.best_metric.name;
     if (wanted != "loss" && data::needs_generation(wanted)) {
-      metrics[wanted] = evaluate::score_task(*decoder_, *tokenizer_, examples, work_->task.answer, assessor().generate_options()).mean;
+      metrics[wanted] = evaluate::score_task(*in_->decoder, *in_->tokenizer, examples, in_->work->task.answer, assessor().generate_options()).mean;
     }
     return metrics;
   }
 
   void assess_tuned_model() {
-    const auto tuned = assessor()(*decoder_, "tuned model");
+    const auto tuned = assessor()(*in_->decoder, "tuned model");
     check_stop();
     record_assessment(results_, "tuned", tuned);
     write_predictions(folder_->path() / "predictions.jsonl", tuned, base_ ? &*base_ : nullptr);
@@ -188,12 +163,12 @@ class Runner {
   }
 
   void forgetting() {
-    if (!experiment_.evaluate.forgetting) return;
+    if (!in_->experiment.evaluate.forgetting) return;
     display_.phase("measures forgetting", 0);
     const auto begin = Clock::now();
     reset_peak_memory();
-    const auto texts = forgetting_texts(*experiment_.evaluate.forgetting, *tokenizer_, *format_);
-    const auto scores = evaluate::measure_forgetting(*decoder_, texts, [this] { return stopped(); });
+    const auto texts = forgetting_texts(*in_->experiment.evaluate.forgetting, *in_->tokenizer, *in_->format);
+    const auto scores = evaluate::measure_forgetting(*in_->decoder, texts, [this] { return stopped(); });
     check_stop();
     record_forgetting(results_, scores, seconds_since(begin), peak_memory_bytes());
   }
@@ -217,19 +192,10 @@ class Runner {
   }
 
   const RunRequest& request_;
-  Experiment experiment_;
   Display& display_;
   Clock::time_point started_;
-  std::vector<plugin::CreatedMethod> created_;
-  std::unique_ptr<ModelFiles> files_;
-  std::unique_ptr<text::Tokenizer> tokenizer_;
-  std::unique_ptr<data::ChatFormat> format_;
-  std::unique_ptr<Workload> work_;
-  torch::Device device_ = torch::kCPU;
-  torch::ScalarType type_ = torch::kFloat32;
+  std::unique_ptr<Prepared> in_;
   std::unique_ptr<RunFolder> folder_;
-  std::unique_ptr<model::Decoder> decoder_;
-  MethodSet methods_;
   std::optional<Assessment> base_;
   io::Json record_;
   io::Json results_ = io::Json::object();

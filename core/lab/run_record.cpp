@@ -1,5 +1,6 @@
 #include "core/lab/run_record.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include "core/compare/items.h"
@@ -127,6 +128,17 @@ void record_training(io::Json& results, const train::Outcome& outcome) {
                          {"num_loss_jumps", p.num_jumps},
                          {"shared_beginning", outcome.shared_beginning},
                          {"final_loss", p.recent_losses.empty() ? io::Json(nullptr) : io::Json(p.recent_losses.back())}};
+}
+
+void record_training_memory(io::Json& results, const TrainingMemory& m) {
+  results["peak_memory_bytes"]["training"] = m.peak;
+  const auto rest = [](int64_t whole, int64_t parts) { return std::max<int64_t>(0, whole - parts); };
+  results["training_memory_bytes"] = {{"base_model", m.base_model},
+                                      {"trained", m.held.trained},
+                                      {"gradients", m.held.gradients},
+                                      {"optimizer", m.held.optimizer},
+                                      {"activations", rest(m.peak, m.resident_before + m.held.gradients + m.held.optimizer)},
+                                      {"program", rest(m.resident_before, m.base_model + m.held.trained)}};
 }
 
 void record_adapter(io::Json& record, const std::filesystem::path& folder) {

@@ -34,6 +34,18 @@ std::string base_key(const io::Json& record);
 /// Trained tensors, their share of the model, what fills which points, and how the frozen tensors are kept.
 void record_methods(io::Json& record, const MethodSet& methods, const model::Decoder& decoder);
 void record_training(io::Json& results, const train::Outcome& outcome);
+
+/// What was resident when training was at its highest, in bytes.
+struct TrainingMemory {
+  int64_t resident_before = 0;  // training
+  int64_t peak = 0;
+  int64_t base_model = 0;
+  train::TrainingBytes held;
+};
+
+/// The peak and its parts, which add up to it. "activations" are what a step works with, the optimizer's and the
+/// gradients' bytes left out; "program" is what was resident before training, models and methods left out.
+void record_training_memory(io::Json& results, const TrainingMemory& memory);
 /// Bytes of the adapter's tensors on disk. `folder`: what write_adapters() wrote.
 void record_adapter(io::Json& record, const std::filesystem::path& folder);
 /// What the methods say of themselves: their tables and series as they are.

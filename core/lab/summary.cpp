@@ -76,6 +76,14 @@ void base_model(std::ostream& out, const io::Json& model) {
   }
 }
 
+/// The parts of the peak in training, in the order in which they come to be held.
+void training_memory(std::ostream& out, const io::Json& parts) {
+  line(out, "  in training", "");
+  const std::pair<const char*, const char*> kParts[] = {{"program", "program and data"}, {"base_model", "base model"}, {"trained", "trained"},
+                                                        {"gradients", "gradients"}, {"optimizer", "optimizer"}, {"activations", "activations"}};
+  for (const auto& [key, name] : kParts) line(out, std::string("    ").append(name), mebibytes(parts.at(key)));
+}
+
 void cost(std::ostream& out, const io::Json& record, const io::Json& results) {
   out << "\nCost\n";
   base_model(out, record.value("model", io::Json::object()));
@@ -99,6 +107,7 @@ void cost(std::ostream& out, const io::Json& record, const io::Json& results) {
   }
   if (!results.contains("peak_memory_bytes")) return;
   for (const auto& [phase, bytes] : results.at("peak_memory_bytes").items()) line(out, std::string("peak memory, ").append(phase), mebibytes(bytes));
+  if (results.contains("training_memory_bytes")) training_memory(out, results.at("training_memory_bytes"));
 }
 
 void wrong_outputs(std::ostream& out, const io::Json& results) {

@@ -149,6 +149,15 @@ constexpr Phase kPeaks[] = {{"set-up", peak<0>},
                             {"tuned model's answers", peak<3>},
                             {"forgetting", peak<4>}};
 
+template <int index>
+std::optional<double> memory_part(const io::Json& record) {
+  static constexpr const char* kKeys[] = {"program", "base_model", "trained", "gradients", "optimizer", "activations"};
+  return compare::number_at(record, "results", "training_memory_bytes", kKeys[index]);
+}
+constexpr Phase kMemoryParts[] = {{"program and data", memory_part<0>}, {"base model", memory_part<1>},
+                                  {"trained", memory_part<2>},          {"gradients", memory_part<3>},
+                                  {"optimizer", memory_part<4>},        {"activations", memory_part<5>}};
+
 /// Over the runs of a row, what none says left out; NaN where all are silent.
 double mean_over_runs(const RowMaterial& row, const Phase& phase) {
   double sum = 0.0, count = 0.0;
@@ -208,6 +217,15 @@ Html peaks_plot(const Group& group) {
   return element("div", drawn_as_markers(plot) + element("p", {{"class", "soft"}}, plot.description));
 }
 
+Html memory_plot(const Group& group) {
+  BarPlot plot{"Peak memory in training by part", "", "mean over seeds", {}, {}, {}};
+  if (!fill(plot, group, kMemoryParts, Quantity::bytes, mean_over_runs)) return {};
+  plot.description =
+      "The parts add up to the peak. Activations are all that a step works with beside gradients and optimizer; "
+      "program and data are what was resident before training, weights left out.";
+  return element("div", drawn(plot) + element("p", {{"class", "soft"}}, plot.description));
+}
+
 }  // namespace
 
 Html learning_curves(const Group& group) {
@@ -230,7 +248,7 @@ Html learning_curves(const Group& group) {
 
 Html phases(const Group& group) {
   std::vector<Html> plots;
-  for (auto plot : {times_plot(group), peaks_plot(group)}) {
+  for (auto plot : {times_plot(group), peaks_plot(group), memory_plot(group)}) {
     if (!plot.empty()) plots.push_back(std::move(plot));
   }
   return plots.empty() ? Html() : side_by_side(plots);

@@ -21,8 +21,8 @@ std::optional<Fields> options_of_peft_type(const std::string& peft_type, const F
   if (type == nullptr || !type->is_text() || type->text() != peft_type) return std::nullopt;
   Fields rest;
   for (const auto& [field, value] : config.items()) {
-    const bool usual = std::any_of(only.begin(), only.end(), [&](const PeftOnly& one) {
-      return field == one.field && value.is_text() && value.text() == one.text;
+    const bool usual = std::any_of(only.begin(), only.end(), [&got = field, &text = value](const PeftOnly& one) {
+      return got == one.field && text.is_text() && text.text() == one.text;
     });
     if (!usual) rest.set(field, value);
   }

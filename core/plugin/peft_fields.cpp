@@ -98,7 +98,7 @@ Fields options_from_peft_fields(const Fields& config, const std::vector<PeftName
   read_targets(config, options, faults);
   for (const auto& [field, value] : config.items()) {
     if (contains(kCommon, field) || contains(kTargeting, field) || contains(inert, field)) continue;
-    const auto known = std::find_if(renamed.begin(), renamed.end(), [&](const PeftName& name) { return field == name.field; });
+    const auto known = std::find_if(renamed.begin(), renamed.end(), [&wanted = field](const PeftName& name) { return wanted == name.field; });
     if (known != renamed.end()) {
       if (!value.is_null()) options.set(known->option, value);
     } else if (!is_neutral(value)) {

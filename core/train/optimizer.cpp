@@ -42,11 +42,12 @@ std::vector<Slot> make_slots(const std::vector<plugin::AttachedMethod*>& methods
 
 Updater::Updater(std::vector<Slot> slots, const Settings& settings) : settings_(settings), slots_(std::move(slots)) {
   std::map<std::tuple<double, double, torch::ScalarType, std::string>, size_t> index;
+  const bool adaptive = settings.optimizer == Optimizer::adamw;
   for (size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
     first_.push_back(torch::zeros_like(slot.tensor));
-    second_.push_back(torch::zeros_like(slot.tensor));
-    steps_.push_back(torch::zeros({}, slot.tensor.options().dtype(torch::kFloat32).requires_grad(false)));
+    if (adaptive) second_.push_back(torch::zeros_like(slot.tensor));
+    if (adaptive) steps_.push_back(torch::zeros({}, slot.tensor.options().dtype(torch::kFloat32).requires_grad(false)));
     const auto key = std::make_tuple(slot.learning_rate_factor, slot.weight_decay, slot.tensor.scalar_type(), slot.tensor.device().str());
     const auto [at, fresh] = index.emplace(key, groups_.size());
     if (fresh) groups_.push_back({slot.learning_rate_factor, slot.weight_decay, {}});
@@ -121,6 +122,16 @@ Tensors Updater::state() const {
     state["step." + slots_[i].name] = steps_[i];
   }
   return state;
+}
+
+TrainingBytes Updater::bytes() const {
+  TrainingBytes bytes;
+  for (const Slot& slot : slots_) {
+    bytes.trained += static_cast<int64_t>(slot.tensor.nbytes());
+    if (slot.tensor.grad().defined()) bytes.gradients += static_cast<int64_t>(slot.tensor.grad().nbytes());
+  }
+  for (const auto& [name, tensor] : state()) bytes.optimizer += static_cast<int64_t>(tensor.nbytes());
+  return bytes;
 }
 
 void Updater::load_state(const Tensors& state) {

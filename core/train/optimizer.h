@@ -16,6 +16,11 @@ struct Slot {
   double weight_decay = 0.0;
 };
 
+/// What training holds beside the frozen model, in bytes.
+struct TrainingBytes {
+  int64_t trained = 0, gradients = 0, optimizer = 0;
+};
+
 /// The method's rule for each tensor, then the first parameter group of the settings that matches its name.
 std::vector<Slot> make_slots(const std::vector<plugin::AttachedMethod*>& methods, const Settings& settings);
 
@@ -34,6 +39,7 @@ class Updater {
   const std::vector<Slot>& slots() const { return slots_; }
   /// Moments and step counts by "<moment>.<tensor name>"; live tensors.
   Tensors state() const;
+  TrainingBytes bytes() const;
   /// Throws ConfigError naming what is missing or misshapen.
   void load_state(const Tensors& state);
 
@@ -49,7 +55,7 @@ class Updater {
   Settings settings_;
   std::vector<Slot> slots_;
   std::vector<Group> groups_;
-  std::vector<torch::Tensor> first_, second_, steps_;  // as `slots_`; SGD keeps its momentum in first_
+  std::vector<torch::Tensor> first_, second_, steps_;  // as `slots_`; SGD keeps its momentum in first_ alone
 };
 
 }  // namespace peftlab::train

@@ -1,10 +1,13 @@
 #include "core/train/step.h"
 
+#include <ATen/record_function.h>
+
 #include <algorithm>
 
 #include "core/io/streams.h"
 #include "core/kernels/dropout_clock.h"
 #include "core/model/labels.h"
+#include "core/train/operation_log.h"
 
 namespace peftlab::train {
 namespace {
@@ -35,6 +38,17 @@ torch::Tensor StepRunner::weighted_losses(const model::Batch& batch, int64_t ste
 
 torch::Tensor StepRunner::micro_batch(const std::vector<size_t>& examples, int64_t step, int64_t index, double num_labels,
                                       StepReport& report) {
+  auto [loss, batch] = forward(examples, step, index);
+  RECORD_USER_SCOPE(kBackwardPhase);
+  (loss / num_labels).backward();
+  report.num_useful += batch.num_useful;
+  report.num_computed += batch.num_rows();
+  report.num_labels += batch.num_labels;
+  return loss.detach();
+}
+
+std::pair<torch::Tensor, model::Batch> StepRunner::forward(const std::vector<size_t>& examples, int64_t step, int64_t index) {
+  RECORD_USER_SCOPE(kForwardPhase);
   const auto sequences = chosen(job_.examples, examples);
   auto batch = model::labelled_batch(*job_.decoder, sequences, sharing_);
   const uint64_t draws = kernels::num_dropout_draws();
@@ -45,11 +59,7 @@ torch::Tensor StepRunner::micro_batch(const std::vector<size_t>& examples, int64
     loss = weighted_losses(batch, step, index);
   }
   may_switch_ = false;
-  (loss / num_labels).backward();
-  report.num_useful += batch.num_useful;
-  report.num_computed += batch.num_rows();
-  report.num_labels += batch.num_labels;
-  return loss.detach();
+  return {std::move(loss), std::move(batch)};
 }
 
 void StepRunner::accumulate(const std::vector<size_t>& examples, StepReport& report) {

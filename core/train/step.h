@@ -20,6 +20,8 @@ class StepRunner {
  private:
   /// Adds the gradients of one micro-batch; returns the sum of its token losses.
   torch::Tensor micro_batch(const std::vector<size_t>& examples, int64_t step, int64_t index, double num_labels, StepReport& report);
+  /// The sum of the token losses of one micro-batch, and the batch.
+  std::pair<torch::Tensor, model::Batch> forward(const std::vector<size_t>& examples, int64_t step, int64_t index);
   torch::Tensor weighted_losses(const model::Batch& batch, int64_t step, int64_t index) const;
 
   const Job& job_;

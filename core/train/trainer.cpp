@@ -1,10 +1,13 @@
 #include "core/train/trainer.h"
 
+#include <ATen/record_function.h>
+
 #include <chrono>
 #include <cmath>
 #include <numeric>
 
 #include "core/train/checkpoint.h"
+#include "core/train/operation_log.h"
 #include "core/train/order.h"
 #include "core/train/step.h"
 
@@ -42,7 +45,7 @@ class Run {
     }
     if (ending != Ending::interrupted) save();
     set_training(false);
-    return {ending, progress_, stepper_.sharing()};
+    return {ending, progress_, stepper_.sharing(), updater_.bytes()};
   }
 
  private:
@@ -80,6 +83,16 @@ class Run {
     report.epoch = plan_.epoch_after(report.step);
     const auto examples = order_.of_step(report.step);
     stepper_.accumulate(examples, report);
+    apply(report, examples);
+    progress_.step = report.step;
+    report.seconds = seconds_since(begin);
+    account(report);
+    observer_.on_step(report);
+  }
+
+  /// What the gradients do, then no gradients.
+  void apply(StepReport& report, const std::vector<size_t>& examples) {
+    RECORD_USER_SCOPE(kOptimizerPhase);
     report.gradient_norm = updater_.gradient_norm();
     report.skipped = !std::isfinite(report.loss) || !std::isfinite(report.gradient_norm);
     if (report.skipped) {
@@ -88,10 +101,6 @@ class Run {
       update(report);
     }
     updater_.clear_gradients();
-    progress_.step = report.step;
-    report.seconds = seconds_since(begin);
-    account(report);
-    observer_.on_step(report);
   }
 
   void update(const StepReport& report) {

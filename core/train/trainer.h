@@ -68,6 +68,7 @@ struct Outcome {
   Ending ending = Ending::finished;
   Progress progress;
   bool shared_beginning = false;  // whether batches computed a common beginning once
+  TrainingBytes bytes;            // at the end
 };
 
 /// Throws ConfigError for an example that has no room behind virtual tokens, which its own limit did not count. train() asks this

@@ -22,6 +22,11 @@ assert record["status"] == "finished" and record["results"]["training"]["num_ste
 steps = [json.loads(line)["step"] for line in open(sys.argv[1] + "/metrics.jsonl") if '"loss"' in line]
 assert steps == list(range(1, 9)), steps
 assert len(open(sys.argv[1] + "/predictions.jsonl").readlines()) == 4
+# The peak of training and what it is made of: an f32 number of LoRA has a gradient and two moments.
+parts, trained = record["results"]["training_memory_bytes"], 4 * record["num_trainable"]
+assert sum(parts.values()) == record["results"]["peak_memory_bytes"]["training"], parts
+assert parts["trained"] == parts["gradients"] == trained and 0 <= parts["optimizer"] - 2 * trained < 1024, parts
+assert parts["base_model"] == record["model"]["frozen_bytes"] and parts["activations"] > 0, parts
 PY
 
 # An adapter to start from is a folder or a GGUF file.

@@ -77,6 +77,10 @@ sed 's|/train/clip_norm|/method/rnak|' sweep.json >wrong.json
 expect 2 "$PEFTLAB" sweep wrong.json
 holds err rnak
 is ! -e sweeps/wrong
+for file in "$PEFTLAB_ROOT"/experiments/sweeps/*.json; do
+  expect 0 "$PEFTLAB" sweep "$file" --dry-run
+  holds out 'nothing was started'
+done
 expect 0 "$PEFTLAB" schema sweep
 python3 -c 'import json, sys; assert "budget" in json.load(sys.stdin)["required"]' <out || failed 'schema sweep is no schema'
 if python3 -c 'import jsonschema' 2>/dev/null; then

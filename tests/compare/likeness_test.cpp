@@ -36,9 +36,10 @@ TEST(Likeness, RefusesWhateverWouldBeUnfair) {
       {"/experiment/evaluate/max_new_tokens", 32, "decoding, new tokens at most: 96 \\(alpha\\), 32 \\(beta\\)"},
       {"/result_version", 0, "result version: 1 \\(alpha\\), 0 \\(beta\\)"}};
   for (const auto& [pointer, value, message] : cases) {
+    const auto other = changed(pointer, value);
     EXPECT_THAT(
         [&] {
-          require_alike({first, changed(pointer, value)});
+          require_alike({first, other});
         },
         ThrowsMessage<ConfigError>(
             AllOf(HasSubstr("not alike"), testing::ContainsRegex(message), HasSubstr("--by group"))))

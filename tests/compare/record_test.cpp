@@ -43,6 +43,10 @@ TEST_F(Record, IsReadWhole) {
   EXPECT_EQ(run.costs.num_trainable, 1000);
   EXPECT_EQ(run.costs.adapter_bytes, 300);
   EXPECT_EQ(run.costs.peak_memory_bytes, 1048576);
+  EXPECT_EQ(run.costs.memory.weights, 304000);
+  EXPECT_EQ(run.costs.memory.gradients, 4000);
+  EXPECT_EQ(run.costs.memory.optimizer, 8000);
+  EXPECT_EQ(run.costs.memory.activations, 332576);
   EXPECT_EQ(run.costs.training_seconds, 50.0);
   EXPECT_EQ(run.forgetting->mean, 0.01);
   EXPECT_EQ(run.forgetting->high, 0.03);

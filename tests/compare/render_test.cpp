@@ -23,7 +23,7 @@ std::vector<Run> runs() {
       all.push_back(run_with(name, seed, right_from(200, shift, static_cast<size_t>(right) + shift)));
       auto& run = all.back();
       run.settings = std::to_string(right);
-      run.costs = {134515008, 9822334, 831.6, 133.3, 686051328};
+      run.costs = {134515008, 9822334, 831.6, 133.3, 686051328, {278852258, 9768960, 19538760, 300000000}};
       run.forgetting = Forgetting{0.0017, -0.0022, 0.0056};
       run.base_kept_as = "bf16";
     }
@@ -91,7 +91,7 @@ TEST(Csv, QuotesAndKeepsNumbersWhole) {
   all[0].problem = "failed: \"quoted\", with a comma";
   const auto text = csv_text(compare(all, {}));
   EXPECT_THAT(text, HasSubstr("\"seed 0: failed: \"\"quoted\"\", with a comma\""));
-  EXPECT_THAT(text, HasSubstr("134515008,9822334,831.6,133.3,686051328,bf16,P,"));
+  EXPECT_THAT(text, HasSubstr("134515008,9822334,831.6,133.3,686051328,278852258,9768960,19538760,300000000,bf16,P,"));
   EXPECT_THAT(text,
               testing::StartsWith("label,method,num_seeds,num_items,score_mean,score_low_95,score_high_95,difference"));
 }

@@ -34,6 +34,8 @@ inline io::Json record(const std::string& name, int64_t seed, double accuracy, i
     "results": {
       "training": {"seconds": 50.0, "useful_tokens_per_second": 800.0},
       "peak_memory_bytes": {"setup": 1, "training": 1048576},
+      "training_memory_bytes": {"program": 400000, "base_model": 300000, "trained": 4000, "gradients": 4000,
+                                "optimizer": 8000, "activations": 332576},
       "forgetting": {"texts": [
         {"kind": "code", "loss_change_nats": {"mean": 0.5, "low_95": 0.4, "high_95": 0.6}},
         {"kind": "all", "loss_change_nats": {"mean": 0.01, "low_95": -0.01, "high_95": 0.03}}]}}})")

@@ -47,7 +47,7 @@ TEST(Rotary, TwinHasItsDifferences) {
   const auto x = test::leaf(torch::randn({3, 2, 6}, torch::kFloat64));
   const auto [cos, sin] = angles(3, 2);
   for (const bool pairs : {false, true}) {
-    test::expect_differences([&] { return rotate(x, cos, sin, pairs); }, {x});
+    test::expect_differences([&x, &c = cos, &s = sin, pairs] { return rotate(x, c, s, pairs); }, {x});
   }
 }
 
