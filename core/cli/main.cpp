@@ -1,7 +1,7 @@
+#include "core/cli/environment.h"
 #include "core/cli/program.h"
-#include "core/cli/waiting.h"
 
 int main(int argc, char** argv) {
-  peftlab::cli::wait_briefly(argv);
+  peftlab::cli::settle_environment(argv);
   return peftlab::cli::run_program(argc, argv);
 }

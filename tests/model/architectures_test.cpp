@@ -164,7 +164,8 @@ TEST(Gpt2, MatricesAreTurnedForPatchesAndAsInFilesForParameters) {
     ++turned;
   }
   EXPECT_EQ(turned, 8);
-  for (const auto& slot : load("gpt_neo")->weights().linears()) EXPECT_FALSE(slot.base.fan_in_fan_out());
+  const auto neo = load("gpt_neo");
+  for (const auto& slot : neo->weights().linears()) EXPECT_FALSE(slot.base.fan_in_fan_out());
 }
 
 TEST(Gpt2, ATextLongerThanItsPositionsIsRefusedBeforeAnythingRuns) {
