@@ -7,6 +7,19 @@
 #include "core/cli/signals.h"
 
 namespace peftlab::cli {
+namespace {
+
+/// A full disk takes no record of the failure: then the reason is known here alone.
+void put_reasons(const std::vector<study::PlannedRun>& planned, std::vector<compare::Run>& found) {
+  for (const auto& run : planned) {
+    if (run.state != study::RunState::failed) continue;
+    for (auto& row : found) {
+      if (row.source == run.folder) row.problem = "failed: " + run.reason;
+    }
+  }
+}
+
+}  // namespace
 
 void add_many_options(CLI::App& verb, ManyOptions& o) {
   verb.add_option("--jobs", o.jobs, "runs at the same time; they share the processor's threads")
@@ -49,7 +62,10 @@ void show_planned(const std::vector<study::PlannedRun>& runs, const TableOptions
   for (const auto& run : runs) {
     if (std::filesystem::exists(run.folder)) folders.push_back(run.folder);
   }
-  if (!folders.empty()) show_runs(compare::find_runs(folders), options);
+  if (folders.empty()) return;
+  auto found = compare::find_runs(folders);
+  put_reasons(runs, found.runs);
+  show_runs(std::move(found), options);
 }
 
 }  // namespace peftlab::cli

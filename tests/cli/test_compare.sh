@@ -94,6 +94,19 @@ if kill -0 "$child" 2>/dev/null; then
 fi
 holds runs/long/*/run.json '"status": "interrupted"'
 
+# A full disk takes not even the record of it: the table tells the reason, and with room the same command goes on.
+mkdir small
+if mount -t tmpfs -o size=160k none small 2>/dev/null; then
+  expect 1 "$PEFTLAB" compare toy.json wide.json --out small
+  holds err 'wide, seed 0: failed: ' '1 of 2 runs failed'
+  holds out 'wide has no result: seed 0: failed:' 'make room'
+  mount -o remount,size=40m small
+  expect 0 "$PEFTLAB" compare toy.json wide.json --out small
+  lacks err 'toy, seed 0: starts'
+  lacks out 'no result'
+  umount small
+fi
+
 # Shared out: every part does its own, and the whole shows the table.
 expect 0 "$PEFTLAB" compare toy.json wide.json --seeds 2 --out shared --shard 2/2
 holds err 'part 2/2 is done'
