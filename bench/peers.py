@@ -1,10 +1,11 @@
 """Times peftlab beside PEFT with transformers: the same model, task, batch and threads, alternately, and prints the ratios.
 
-usage: scripts/bench_peers.sh [--rounds N] [--only train_bf16,train_f32,answers,start] [--json FILE]
+usage: scripts/bench_peers.sh [--rounds N] [--only train_bf16,train_f32,train_METHOD,answers,start] [--json FILE]
 
 What is compared, each in a process of its own that does nothing else:
   train_bf16, train_f32   LoRA of rank 8 on all linear layers, batch 4: useful tokens/s (median of the steps behind the first
                           ones) and the highest resident memory
+  train_METHOD            the same in bf16 for qlora, adalora, prompt_tuning, p_tuning, prefix_tuning, full and last_layer
   answers                 600 greedy answers of a tuned model: seconds, loading left out
   start                   seconds from the start of the process to its first optimizer step
 Only ratios within one round mean anything on a machine that others use too; minimum, median and maximum over the rounds are
@@ -15,6 +16,14 @@ import argparse, json, os, pathlib, resource, statistics, subprocess, sys, tempf
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODEL = "smollm2-135m-instruct"
 STEPS, WARM = 24, 4
+LORA = {"rank": 8, "alpha": 16, "targets": "all-linear"}
+METHODS = {  # as train_peft.py sets them
+    "lora": LORA, "qlora": LORA,
+    "adalora": {"init_rank": 12, "target_rank": 8, "alpha": 16, "targets": "all-linear", "tinit": STEPS // 6,
+                "tfinal": STEPS // 3, "delta_t": 5},
+    "prompt_tuning": {"num_virtual_tokens": 20},
+    "p_tuning": {"num_virtual_tokens": 20, "encoder": "mlp", "encoder_hidden_size": 128},
+    "prefix_tuning": {"num_virtual_tokens": 20}, "full": {}, "last_layer": {}}
 QUIET = {"/evaluate/base": "false", "/evaluate/splits": "[]", "/evaluate/forgetting": "false", "/evaluate/free_prompts": "[]"}
 
 
@@ -42,26 +51,26 @@ class Places:
         return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def experiment(places):
+def experiment(places, method="lora"):
     """The experiment that both sides run, on the table that the peers read."""
     task = json.loads((ROOT / "experiments/tasks/roads_csv.json").read_text())
     task["source"]["file"] = str(places.roads)
     (places.work / "task.json").write_text(json.dumps(task, ensure_ascii=False))
-    file = places.work / "lora.json"
+    file = places.work / f"{method}.json"
     file.write_text(json.dumps({
-        "about": "LoRA as the peers run it", "model": MODEL, "task": str(places.work / "task.json"),
-        "method": {"name": "lora", "rank": 8, "alpha": 16, "targets": "all-linear"},
+        "about": "a method as the peers run it", "model": MODEL, "task": str(places.work / "task.json"),
+        "method": {"name": method, **METHODS[method]},
         "train": {"batch_size": 4, "max_steps": STEPS, "learning_rate": 1e-3, "schedule": "linear", "warmup_ratio": 0.1,
                   "clip_norm": 1.0},
         "evaluate": {"max_new_tokens": 72, "batch_size": 256}}, ensure_ascii=False))
     return file
 
 
-def run(places, out, values):
+def run(places, out, values, method="lora"):
     """One peftlab run; its record and the seconds it took."""
     words = [w for key, value in values.items() for w in ("--set", f"{key}={value}")]
     began = time.perf_counter()
-    record = places.peftlab("run", experiment(places), "--out", out, "--json", *words)
+    record = places.peftlab("run", experiment(places, method), "--out", out, "--json", *words)
     return json.loads(record), time.perf_counter() - began
 
 
@@ -70,10 +79,10 @@ def steps_of(folder):
     return [line for line in lines if "useful_tokens_per_second" in line][WARM:]
 
 
-def train(places, dtype, name):
+def train(places, dtype, name, method="lora"):
     ours = places.work / name
-    record, _ = run(places, ours, {**QUIET, "/model/dtype": dtype, "/train/log_every_steps": 1})
-    theirs = places.peer("train_peft.py", places.model, places.roads, "--method", "lora", "--dtype", dtype, "--steps",
+    record, _ = run(places, ours, {**QUIET, "/model/dtype": dtype, "/train/log_every_steps": 1}, method)
+    theirs = places.peer("train_peft.py", places.model, places.roads, "--method", method, "--dtype", dtype, "--steps",
                          STEPS // 2, "--warm", WARM)
     return [("useful training tokens/s", statistics.median(s["useful_tokens_per_second"] for s in steps_of(ours)),
              theirs["tokens_per_s"]["median"], True),
@@ -101,7 +110,8 @@ def measured(places, rounds, only):
     """Ratios by name, peftlab's gain over the peer: more tokens, less memory, less time."""
     table = {}
     kinds = {"train_bf16": lambda n: train(places, "bf16", n), "train_f32": lambda n: train(places, "f32", n),
-             "answers": lambda n: answers(places, n), "start": lambda n: start(places, n)}
+             "answers": lambda n: answers(places, n), "start": lambda n: start(places, n),
+             **{f"train_{m}": lambda n, m=m: train(places, "bf16", n, m) for m in METHODS if m != "lora"}}
     for number in range(rounds):
         for kind, measure in kinds.items():
             if only and kind not in only:
