@@ -58,6 +58,7 @@ class GgufFile {
   explicit GgufFile(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return map_.path(); }
+  void release_pages() const { map_.release_pages(); }
   uint32_t version() const { return version_; }
   uint64_t alignment() const { return alignment_; }
 

@@ -18,6 +18,9 @@ class MappedFile {
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
 
+  /// Gives the pages read so far back to the system; they come back, from the page cache or the disk, when they are read again.
+  void release_pages() const;
+
   const std::filesystem::path& path() const { return path_; }
   const std::byte* data() const { return data_; }
   size_t size() const { return size_; }

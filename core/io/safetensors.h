@@ -66,6 +66,7 @@ class SafetensorsFile {
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return map_.path(); }
+  void release_pages() const { map_.release_pages(); }
   /// In the order of the header.
   const std::vector<TensorView>& tensors() const { return tensors_; }
   std::vector<std::string> names() const;

@@ -22,6 +22,7 @@ void Prepared::load_model() {
   decoder = std::make_unique<model::Decoder>(*files->source, type, device, model::Reading{experiment.model.quantize, /*lazily=*/true});
   methods = attach_methods(*decoder, std::move(created), static_cast<uint64_t>(experiment.seed), tokenizer.get());
   decoder->weights().load_rest();
+  files->source->release_pages();
   if (!experiment.adapter.empty()) load_start();
   train::check_lengths(*decoder, evaluate::training_sequences(work->examples("train")));
 }

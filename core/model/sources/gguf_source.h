@@ -18,6 +18,7 @@ class GgufSource final : public WeightSource {
   std::string stored_type() const override;
   std::string hash() const override;
   const std::filesystem::path& path() const override { return file_.path(); }
+  void release_pages() const override { file_.release_pages(); }
 
  private:
   io::GgufFile file_;

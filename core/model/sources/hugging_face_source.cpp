@@ -81,6 +81,10 @@ std::string HuggingFaceSource::stored_type() const {
   return table != nullptr ? io::dtype_name(table->dtype) : "?";
 }
 
+void HuggingFaceSource::release_pages() const {
+  for (const auto& file : tensors_.files()) file.release_pages();
+}
+
 std::string HuggingFaceSource::hash() const {
   std::string all = io::sha256_file(folder_ / "config.json");
   for (const auto& file : tensors_.files()) all += io::sha256_file(file.path());

@@ -21,6 +21,7 @@ class HuggingFaceSource final : public WeightSource {
   std::string stored_type() const override;
   std::string hash() const override;
   const std::filesystem::path& path() const override { return folder_; }
+  void release_pages() const override;
 
  private:
   HuggingFaceSource(const std::filesystem::path& folder, const io::Document& config);

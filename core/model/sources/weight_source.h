@@ -34,6 +34,8 @@ class WeightSource {
   /// SHA-256 of the files that hold the weights and what describes them.
   virtual std::string hash() const = 0;
   virtual const std::filesystem::path& path() const = 0;
+  /// Gives back the memory that files which were read take; what is read again comes back by itself.
+  virtual void release_pages() const {}
 };
 
 /// Opens a Hugging Face folder or a GGUF file. Throws ConfigError for anything else, and for pickled weights with the way to
