@@ -18,6 +18,7 @@ void add_run(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_plan(CLI::App& app, Action& action);
 void add_profile(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
 void add_estimate(CLI::App& app, Action& action);
 void add_index(CLI::App& app, Action& action);
 void add_sweep(CLI::App& app, Action& action);

@@ -59,7 +59,7 @@ int run_program(int argc, char** argv) {
   app.formatter(help_format());
   app.failure_message(CLI::FailureMessage::simple);
   Action action;
-  for (auto add : {add_run, add_compare, add_plan, add_sweep, add_index, add_table, add_report, add_profile, add_estimate, add_data, add_methods,
+  for (auto add : {add_run, add_compare, add_plan, add_sweep, add_index, add_table, add_report, add_profile, add_bench, add_estimate, add_data, add_methods,
                    add_check, add_new_method, add_inspect, add_generate, add_chat, add_export, add_merge, add_quantize, add_tokenize, add_render, add_forward,
                    add_schema, add_completion}) {
     add(app, action);

@@ -24,10 +24,10 @@ struct Group : torch::CustomClassHolder {
   std::vector<int64_t> ranks;
 };
 
-/// x (N, in) and all `down` as one (sum of ranks, in), in x's type.
-torch::Tensor joined_downs(const variable_list& factors, torch::ScalarType type) {
+/// All `down` as one: (sum of ranks, in).
+torch::Tensor joined_downs(const variable_list& factors) {
   variable_list downs;
-  for (size_t i = 0; i < factors.size(); i += 2) downs.push_back(factors[i].to(type));
+  for (size_t i = 0; i < factors.size(); i += 2) downs.push_back(factors[i]);
   return torch::cat(downs);
 }
 
@@ -38,20 +38,18 @@ class GroupedProduct : public torch::autograd::Function<GroupedProduct> {
                                c10::intrusive_ptr<Group> group) {
     const variable_list factors = list.vec();
     const auto rows = as_rows(x);
-    const auto type = x.scalar_type();
-    const auto inner = narrow_product(rows, joined_downs(factors, type).t());  // (N, sum of ranks)
-    variable_list results;
+    const auto downs = joined_downs(factors);
+    const auto inner = narrow_product(rows, downs);  // (N, sum of ranks)
+    variable_list results, saved{rows, inner, downs};
     int64_t column = 0;
     for (size_t i = 0; i < group->weights.size(); ++i) {
       auto y = group->weights[i]->multiply(rows);
       if (group->biases[i].defined()) y.add_(group->biases[i]);
-      const auto own = inner.narrow(1, column, group->ranks[i]);
-      y.addmm_(own, factors[2 * i + 1].to(type).t(), /*beta=*/1, /*alpha=*/group->scales[i]);
+      saved.push_back(turned(factors[2 * i + 1], group->scales[i]));
+      add_narrow_product(y, inner.narrow(1, column, group->ranks[i]), saved.back());
       results.push_back(as_shape_of(y, x.sizes()));
       column += group->ranks[i];
     }
-    variable_list saved{rows, inner};
-    saved.insert(saved.end(), factors.begin(), factors.end());
     ctx->save_for_backward(saved);
     ctx->saved_data["group"] = c10::IValue::make_capsule(std::move(group));
     ctx->saved_data["sizes"] = x.sizes().vec();
@@ -60,21 +58,18 @@ class GroupedProduct : public torch::autograd::Function<GroupedProduct> {
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const auto saved = ctx->get_saved_variables();
-    const auto &rows = saved[0], &inner = saved[1];
-    const variable_list factors(saved.begin() + 2, saved.end());
+    const auto &rows = saved[0], &inner = saved[1], &downs = saved[2];
     const auto group = c10::static_intrusive_pointer_cast<Group>(ctx->saved_data["group"].toCapsule());
-    const auto type = rows.scalar_type();
-    variable_list result(1 + factors.size() + 1);
+    variable_list result(1 + 2 * grads.size() + 1);
     auto d_inner = torch::empty_like(inner);
     torch::Tensor dx;
     int64_t column = 0;
     for (size_t i = 0; i < grads.size(); ++i) {
       const auto dy = as_rows(grads[i]);
-      const auto& up = factors[2 * i + 1];
-      d_inner.narrow(1, column, group->ranks[i]).copy_(narrow_product(dy, (up * group->scales[i]).to(type)));
+      d_inner.narrow(1, column, group->ranks[i]).copy_(narrow_product(dy, saved[3 + i]));
       if (ctx->needs_input_grad(2 + 2 * i)) {
-        const auto d_up = narrow_gradient(dy, inner.narrow(1, column, group->ranks[i]));
-        result[2 + 2 * i] = d_up.to(up.scalar_type()).mul_(group->scales[i]);
+        const auto d_turned = narrow_gradient(inner.narrow(1, column, group->ranks[i]), dy);
+        result[2 + 2 * i] = turned(d_turned, group->scales[i]).to(downs.scalar_type());
       }
       if (ctx->needs_input_grad(0)) {
         const auto part = group->weights[i]->multiply_back(dy);
@@ -82,19 +77,19 @@ class GroupedProduct : public torch::autograd::Function<GroupedProduct> {
       }
       column += group->ranks[i];
     }
-    if (dx.defined()) result[0] = dx.addmm_(d_inner, joined_downs(factors, type)).reshape(ctx->saved_data["sizes"].toIntVector());
-    split_downs(ctx, at::mm(d_inner.t(), rows), factors, *group, result);
+    if (dx.defined()) {
+      add_narrow_product(dx, d_inner, downs);
+      result[0] = dx.reshape(ctx->saved_data["sizes"].toIntVector());
+    }
+    split_downs(ctx, narrow_gradient(d_inner, rows).to(downs.scalar_type()), *group, result);
     return result;
   }
 
  private:
-  static void split_downs(AutogradContext* ctx, const torch::Tensor& d_downs, const variable_list& factors, const Group& group,
-                          variable_list& result) {
+  static void split_downs(AutogradContext* ctx, const torch::Tensor& d_downs, const Group& group, variable_list& result) {
     int64_t row = 0;
     for (size_t i = 0; i < group.ranks.size(); ++i) {
-      if (ctx->needs_input_grad(1 + 2 * i)) {
-        result[1 + 2 * i] = d_downs.narrow(0, row, group.ranks[i]).to(factors[2 * i].scalar_type());
-      }
+      if (ctx->needs_input_grad(1 + 2 * i)) result[1 + 2 * i] = d_downs.narrow(0, row, group.ranks[i]);
       row += group.ranks[i];
     }
   }

@@ -9,7 +9,6 @@
 #include "core/kernels/narrow_products.h"
 #include "core/kernels/recorded.h"
 #include "core/kernels/storage_handle.h"
-#include "core/kernels/types.h"
 
 namespace peftlab {
 
@@ -29,9 +28,10 @@ class LowRankProduct : public torch::autograd::Function<LowRankProduct> {
     const auto seen = z.defined() ? kernels::as_rows(z) : rows;
     auto y = weight->multiply(rows);
     if (bias.defined()) y.add_(bias);
-    const auto inner = kernels::narrow_product(seen, down.to(x.scalar_type()).t());  // (N, rank)
-    y.addmm_(inner, up.to(x.scalar_type()).t(), /*beta=*/1, /*alpha=*/scale);
-    ctx->save_for_backward({seen, inner, down, up});
+    const auto inner = kernels::narrow_product(seen, down);  // (N, rank)
+    const auto turned_up = kernels::turned(up, scale);       // (rank, out)
+    kernels::add_narrow_product(y, inner, turned_up);
+    ctx->save_for_backward({seen, inner, down, turned_up});
     ctx->saved_data["weight"] = kernels::keep(std::move(weight));
     ctx->saved_data["scale"] = scale;
     ctx->saved_data["dropped"] = z.defined();
@@ -40,20 +40,19 @@ class LowRankProduct : public torch::autograd::Function<LowRankProduct> {
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const auto saved = ctx->get_saved_variables();
-    const auto &seen = saved[0], &inner = saved[1], &down = saved[2], &up = saved[3];
+    const auto &seen = saved[0], &inner = saved[1], &down = saved[2], &turned_up = saved[3];
     const double scale = ctx->saved_data["scale"].toDouble();
     const bool dropped = ctx->saved_data["dropped"].toBool();
     const auto dy = kernels::as_rows(grads[0]);
-    const auto type = dy.scalar_type();
     const bool need_x = ctx->needs_input_grad(0), need_z = dropped ? ctx->needs_input_grad(1) : need_x;
 
     torch::Tensor dx, dz, d_down, d_up, d_inner;
     if (need_x) dx = kernels::kept(ctx->saved_data["weight"]).multiply_back(dy);
-    if (need_z || ctx->needs_input_grad(2)) d_inner = kernels::narrow_product(dy, (up * scale).to(type));
-    if (need_z && dropped) dz = at::mm(d_inner, down.to(type));
-    if (need_x && !dropped) dx.addmm_(d_inner, down.to(type));
-    if (ctx->needs_input_grad(2)) d_down = at::mm(d_inner.t(), seen).to(down.scalar_type());
-    if (ctx->needs_input_grad(3)) d_up = kernels::narrow_gradient(dy, inner).to(up.scalar_type()).mul_(scale);
+    if (need_z || ctx->needs_input_grad(2)) d_inner = kernels::narrow_product(dy, turned_up);
+    if (need_z && dropped) dz = torch::zeros_like(seen);
+    if (need_z) kernels::add_narrow_product(dropped ? dz : dx, d_inner, down);
+    if (ctx->needs_input_grad(2)) d_down = kernels::narrow_gradient(d_inner, seen).to(down.scalar_type());
+    if (ctx->needs_input_grad(3)) d_up = kernels::turned(kernels::narrow_gradient(inner, dy), scale).to(down.scalar_type());
     if (dx.defined()) dx = kernels::as_shape_of(dx, grads[0].sizes());
     if (dz.defined()) dz = kernels::as_shape_of(dz, grads[0].sizes());
     return {dx, dz, d_down, d_up, {}, {}, {}};

@@ -3,24 +3,87 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "core/kernels/loops/narrow_loops.h"
+#include "core/kernels/parallel.h"
+#include "core/kernels/types.h"
+
 namespace peftlab::kernels {
 
 namespace {
 
-// Above these ranks the upright product was as fast (float32 and bfloat16, 400 to 1240 rows, AVX-512).
-constexpr int64_t kNarrowProduct = 8;
-constexpr int64_t kNarrowGradient = 24;
+using loops::RowsOf;
+
+// Beyond it libtorch's products are as fast.
+constexpr int64_t kMostRanks = 32;
+
+bool has_loops(const at::Tensor& x, int64_t rank) { return has_fast_rows(x) && rank <= kMostRanks; }
+
+at::Tensor by_rows(const at::Tensor& x) { return x.stride(1) == 1 ? x : x.contiguous(); }
+
+at::Tensor factor(const at::Tensor& w) { return by_rows(w.to(at::kFloat)); }
+
+template <typename T>
+RowsOf<const T> from_row(const at::Tensor& x, int64_t row, int64_t column = 0) {
+  return {elements<T>(x) + row * x.stride(0) + column, x.stride(0)};
+}
+
+template <typename T>
+RowsOf<T> to_row(const at::Tensor& x, int64_t row, int64_t column = 0) {
+  return {mutable_elements<T>(x) + row * x.stride(0) + column, x.stride(0)};
+}
 
 }  // namespace
 
 at::Tensor narrow_product(const at::Tensor& x, const at::Tensor& w) {
-  if (!x.device().is_cpu() || w.size(1) > kNarrowProduct) return at::mm(x, w);
-  return at::mm(w.t(), x.t()).t().contiguous();
+  const int64_t rank = w.size(0), n = x.size(1);
+  if (!has_loops(x, rank)) return at::mm(x, w.to(x.scalar_type()).t());
+  const auto left = by_rows(x), right = factor(w);
+  const auto u = at::empty({x.size(0), rank}, x.options().dtype(at::kFloat));
+  with_row_type(x.scalar_type(), [&](auto tag) {
+    using T = decltype(tag);
+    parallel_for(0, x.size(0), rows_for_a_thread(n * rank / 4), [&](int64_t begin, int64_t end) {
+      loops::narrow_product(end - begin, n, rank, from_row<T>(left, begin), from_row<float>(right, 0), to_row<float>(u, begin));
+    });
+  });
+  return u;
 }
 
-at::Tensor narrow_gradient(const at::Tensor& y, const at::Tensor& u) {
-  if (!y.device().is_cpu() || u.size(1) > kNarrowGradient) return at::mm(y.t(), u);
-  return at::mm(u.t(), y).t().contiguous();
+void add_narrow_product(const at::Tensor& y, const at::Tensor& u, const at::Tensor& w) {
+  const int64_t rank = w.size(0), n = y.size(1);
+  if (!has_loops(y, rank)) {
+    y.addmm_(u.to(y.scalar_type()), w.to(y.scalar_type()));
+    return;
+  }
+  const auto left = factor(u), right = factor(w);
+  with_row_type(y.scalar_type(), [&](auto tag) {
+    using T = decltype(tag);
+    parallel_for(0, y.size(0), rows_for_a_thread(n * rank / 4), [&](int64_t begin, int64_t end) {
+      loops::add_narrow_product(end - begin, n, rank, from_row<float>(left, begin), from_row<float>(right, 0), to_row<T>(y, begin));
+    });
+  });
+}
+
+at::Tensor narrow_gradient(const at::Tensor& u, const at::Tensor& x) {
+  const int64_t rank = u.size(1), n = x.size(1), rows = x.size(0);
+  if (!has_loops(x, rank)) return at::mm(u.to(x.scalar_type()).t(), x);
+  const auto left = factor(u), right = by_rows(x);
+  const auto g = at::empty({rank, n}, x.options().dtype(at::kFloat));
+  // Threads take whole lanes, so that each element is summed in the same way whoever sums it.
+  constexpr int64_t kColumns = 16;
+  with_row_type(x.scalar_type(), [&](auto tag) {
+    using T = decltype(tag);
+    parallel_for(0, (n + kColumns - 1) / kColumns, rows_for_a_thread(kColumns * rows * rank / 4), [&](int64_t begin, int64_t end) {
+      const int64_t first = begin * kColumns, width = std::min(end * kColumns, n) - first;
+      loops::narrow_gradient(rows, width, rank, from_row<float>(left, 0), from_row<T>(right, 0, first), to_row<float>(g, 0, first));
+    });
+  });
+  return g;
+}
+
+at::Tensor turned(const at::Tensor& w, double scale) {
+  const auto result = at::empty({w.size(1), w.size(0)}, w.options());
+  result.copy_(w.t());
+  return scale == 1.0 ? result : result.mul_(scale);
 }
 
 }  // namespace peftlab::kernels

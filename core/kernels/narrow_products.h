@@ -1,15 +1,21 @@
-// Products where one side has few columns, as those of low-rank factors.
+// Products of low-rank factors, where one side has few columns. In main memory and up to a rank where the libraries' products
+// are better, own loops that read the factors as they are kept and sum in float32; else libtorch's, in the type of x or y.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 namespace peftlab::kernels {
 
-/// x w: x (N, n), w (n, rank) -> (N, rank). Libraries are several times slower at a product with 8 columns than at the same
-/// product turned on its side, with 8 rows.
+/// x w': x (N, n), w (rank, n) -> (N, rank), in float32 from the loops, else in x's type.
 at::Tensor narrow_product(const at::Tensor& x, const at::Tensor& w);
 
-/// y' u: y (N, n), u (N, rank) -> (n, rank).
-at::Tensor narrow_gradient(const at::Tensor& y, const at::Tensor& u);
+/// y += u w in place: y (N, n), u (N, rank), w (rank, n).
+void add_narrow_product(const at::Tensor& y, const at::Tensor& u, const at::Tensor& w);
+
+/// u' x: u (N, rank), x (N, n) -> (rank, n), in float32 from the loops, else in x's type.
+at::Tensor narrow_gradient(const at::Tensor& u, const at::Tensor& x);
+
+/// scale * w', by rows: w (n, rank) -> (rank, n).
+at::Tensor turned(const at::Tensor& w, double scale);
 
 }  // namespace peftlab::kernels

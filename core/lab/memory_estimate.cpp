@@ -1,10 +1,10 @@
 #include "core/lab/memory_estimate.h"
 
 #include <algorithm>
-#include <atomic>
 #include <regex>
 
 #include "core/evaluate/task_score.h"
+#include "core/lab/few_steps.h"
 #include "core/lab/machine.h"
 #include "core/lab/prepared.h"
 #include "core/model/sources/shallow_source.h"
@@ -25,17 +25,6 @@ constexpr int64_t kSteps = 3;
 struct Held {
   MemoryParts parts;
   bool shared_beginning = false;
-};
-
-class FewSteps final : public train::Observer {
- public:
-  explicit FewSteps(int64_t num_steps) : num_steps_(num_steps) {}
-  void on_step(const train::StepReport&) override { enough_ = ++seen_ >= num_steps_; }
-  const std::atomic<bool>& enough() const { return enough_; }
-
- private:
-  int64_t num_steps_, seen_ = 0;
-  std::atomic<bool> enough_ = false;
 };
 
 /// The most that tensors held at once in a step. Where micro-batches are accumulated, the gradients of the first are there in the

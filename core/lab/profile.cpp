@@ -3,9 +3,9 @@
 #include <atomic>
 #include <memory>
 
+#include "core/lab/few_steps.h"
 #include "core/lab/machine.h"
 #include "core/lab/prepared.h"
-#include "core/train/schedule.h"
 
 namespace peftlab::lab {
 namespace {
@@ -51,21 +51,12 @@ io::Json cost_json(const train::OperationCost& cost) {
   return {{"num_calls", cost.num_calls}, {"seconds", cost.seconds}, {"bytes_allocated", cost.bytes_allocated}};
 }
 
-/// The schedule stays the experiment's: what a method does in a step may depend on it.
-void check_steps(const ProfileRequest& request, const train::Job& job) {
-  const int64_t has = train::make_plan(job.settings, static_cast<int64_t>(job.examples.size())).num_steps;
-  const int64_t wanted = request.num_warm_up + request.num_steps;
-  if (has >= wanted) return;
-  throw ConfigError("the experiment has " + std::to_string(has) + " steps, " + std::to_string(request.num_warm_up) + " of warm-up and " +
-                    std::to_string(request.num_steps) + " to be looked at were asked for; ask for fewer, or for more epochs with --set");
-}
-
 }  // namespace
 
 Profile profile_experiment(const ProfileRequest& request, Display& display) {
   Prepared in(request.experiment, display);
   auto job = in.job();
-  check_steps(request, job);
+  require_steps(job, request.num_warm_up, request.num_steps);
   display.phase("loads the model", 0);
   in.load_model();
   Profile profile;

@@ -1,25 +1,10 @@
 #include "core/kernels/loops/tile_product.h"
 
-#include <cstring>
-
-#include "core/kernels/loops/clones.h"
+#include "core/kernels/loops/wide_lane.h"
 
 namespace peftlab::kernels::loops {
 
 namespace {
-
-typedef float Lane __attribute__((vector_size(kTileWidth * sizeof(float))));
-typedef uint16_t HalfBits __attribute__((vector_size(kTileWidth * sizeof(uint16_t))));
-typedef uint32_t Bits __attribute__((vector_size(kTileWidth * sizeof(uint32_t))));
-
-PEFTLAB_INLINE void load(const float* from, Lane& to) { std::memcpy(&to, from, sizeof(Lane)); }
-
-PEFTLAB_INLINE void load(const Bfloat16* from, Lane& to) {
-  HalfBits half;
-  std::memcpy(&half, from, sizeof(half));
-  const Bits bits = __builtin_convertvector(half, Bits) << 16;
-  std::memcpy(&to, &bits, sizeof(Lane));
-}
 
 template <typename T>
 struct Product {
@@ -54,7 +39,7 @@ PEFTLAB_INLINE void block(const Product<T>& p, int64_t i, int64_t j) {
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int s = 0; s < kColumns; ++s) std::memcpy(c + r * p.ldc + s * kTileWidth, &sums[r][s], sizeof(Lane));
+    for (int s = 0; s < kColumns; ++s) store(c + r * p.ldc + s * kTileWidth, sums[r][s]);
   }
 }
 
@@ -74,12 +59,9 @@ PEFTLAB_INLINE void all_blocks(const Product<T>& p, int64_t m, int64_t n) {
 }
 
 #if defined(__x86_64__)
-#define PEFTLAB_WIDE __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")))
 /// 24 sums in 32 registers of 16 lanes.
 PEFTLAB_WIDE void wide_product(const Product<float>& p, int64_t m, int64_t n) { all_blocks<6, 4>(p, m, n); }
 PEFTLAB_WIDE void wide_product(const Product<Bfloat16>& p, int64_t m, int64_t n) { all_blocks<6, 4>(p, m, n); }
-
-bool has_wide_registers() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"); }
 #endif
 
 /// 12 sums in 16 registers of 8 lanes.
@@ -89,8 +71,7 @@ PEFTLAB_CLONES void narrow_product(const Product<Bfloat16>& p, int64_t m, int64_
 template <typename T>
 void best_product(const Product<T>& product, int64_t m, int64_t n) {
 #if defined(__x86_64__)
-  static const bool wide = has_wide_registers();
-  if (wide) return wide_product(product, m, n);
+  if (has_wide_registers()) return wide_product(product, m, n);
 #endif
   narrow_product(product, m, n);
 }

@@ -1,0 +1,95 @@
+#include "core/kernels/narrow_products.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/support/tolerance.h"
+
+namespace peftlab::kernels {
+namespace {
+
+struct Case {
+  torch::ScalarType type;
+  int64_t rows, n, rank;
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const auto type : {torch::kFloat32, torch::kBFloat16}) {
+    for (const int64_t rows : {1, 5, 13}) {
+      for (const int64_t n : {3, 16, 50, 576}) {
+        for (const int64_t rank : {0, 1, 3, 4, 8, 13, 32, 33}) all.push_back({type, rows, n, rank});
+      }
+    }
+  }
+  return all;
+}
+
+torch::Tensor random(at::IntArrayRef sizes, torch::ScalarType type) { return torch::randn(sizes, torch::kFloat64).to(type); }
+
+/// a b + c in float64, c perhaps undefined; the tolerance follows the sizes of the terms, which may cancel out.
+void expect_product(const torch::Tensor& got, torch::Tensor a, torch::Tensor b, torch::Tensor c, const Case& about) {
+  a = a.to(torch::kFloat64);
+  b = b.to(torch::kFloat64);
+  c = c.defined() ? c.to(torch::kFloat64) : torch::zeros({}, torch::kFloat64);
+  const double size = test::magnitude(a.abs().mm(b.abs()) + c.abs());
+  SCOPED_TRACE(std::to_string(about.rows) + " rows of " + std::to_string(about.n) + ", rank " + std::to_string(about.rank));
+  test::expect_close(got, a.mm(b) + c, test::tolerance(about.type, size, a.size(1) + 1, 3), "a product");
+}
+
+TEST(NarrowProducts, EqualWidePlainOnes) {
+  for (const Case& c : cases()) {
+    const auto x = random({c.rows, c.n}, c.type), w = random({c.rank, c.n}, torch::kFloat32);
+    const auto u = random({c.rows, c.rank}, torch::kFloat32);
+    expect_product(narrow_product(x, w), x, w.t(), {}, c);
+    expect_product(narrow_gradient(u, x), u.t(), x, {}, c);
+    const auto y = x.clone();
+    add_narrow_product(y, u, w);
+    ASSERT_EQ(y.scalar_type(), c.type);
+    expect_product(y, u, w, x, c);
+  }
+}
+
+TEST(NarrowProducts, SumInFloat32WhereTheLoopsApply) {
+  const auto x = random({7, 64}, torch::kBFloat16), w = random({8, 64}, torch::kFloat32);
+  const auto u = narrow_product(x, w);
+  ASSERT_EQ(u.scalar_type(), torch::kFloat32);
+  expect_product(u, x, w.t(), {}, {torch::kFloat32, 7, 64, 8});
+}
+
+TEST(NarrowProducts, TakeColumnsOfAWiderTensor) {
+  const auto all = random({9, 40}, torch::kFloat32), w = random({4, 17}, torch::kFloat32);
+  const auto x = all.narrow(1, 11, 17), u = all.narrow(1, 30, 4);
+  const auto wide = x.to(torch::kFloat64);
+  const auto tolerance = test::tolerance(torch::kFloat32, 40.0, 17);
+  test::expect_close(narrow_product(x, w), wide.mm(w.to(torch::kFloat64).t()), tolerance, "product");
+  test::expect_close(narrow_gradient(u, x), u.to(torch::kFloat64).t().mm(wide), tolerance, "gradient");
+  const auto y = torch::zeros({9, 40}), part = y.narrow(1, 5, 17);
+  add_narrow_product(part, u, w);
+  test::expect_close(part, u.to(torch::kFloat64).mm(w.to(torch::kFloat64)), tolerance, "update");
+  EXPECT_EQ(y.count_nonzero().item<int64_t>(), 9 * 17);
+}
+
+TEST(NarrowProducts, GiveTheSameBitsForAnyNumberOfThreads) {
+  const auto x = random({203, 208}, torch::kBFloat16), w = random({8, 208}, torch::kFloat32);
+  const auto u = random({203, 8}, torch::kFloat32);
+  const int threads = at::get_num_threads();
+  std::vector<torch::Tensor> found;
+  for (const int count : {1, 2, 3}) {
+    at::set_num_threads(count);
+    const auto y = x.clone();
+    add_narrow_product(y, u, w);
+    found.push_back(torch::cat({narrow_product(x, w).flatten(), narrow_gradient(u, x).flatten(), y.flatten().to(torch::kFloat32)}));
+  }
+  at::set_num_threads(threads);
+  EXPECT_TRUE(found[0].equal(found[1]));
+  EXPECT_TRUE(found[0].equal(found[2]));
+}
+
+TEST(NarrowProducts, TurnedIsTheTransposedByRows) {
+  const auto w = random({5, 3}, torch::kFloat32);
+  EXPECT_TRUE(turned(w, 2.0).equal(2.0 * w.t()));
+  EXPECT_TRUE(turned(w, 1.0).is_contiguous());
+}
+
+}  // namespace
+}  // namespace peftlab::kernels
