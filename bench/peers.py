@@ -1,13 +1,20 @@
 """Times peftlab beside PEFT with transformers: the same model, task, batch and threads, alternately, and prints the ratios.
 
-usage: scripts/bench_peers.sh [--rounds N] [--only train_bf16,train_f32,train_METHOD,answers,start] [--json FILE]
+usage: scripts/bench_peers.sh [--rounds N] [--only train_bf16,train_batch16,train_METHOD,answers,...] [--json FILE]
 
 What is compared, each in a process of its own that does nothing else:
   train_bf16, train_f32   LoRA of rank 8 on all linear layers, batch 4: useful tokens/s (median of the steps behind the first
                           ones) and the highest resident memory
   train_METHOD            the same in bf16 for qlora, adalora, prompt_tuning, p_tuning, prefix_tuning, full and last_layer
+  train_batch16           LoRA in bf16 with batches of 16
+  train_unshared          LoRA in bf16 where peftlab computes what the examples begin with for each of them
+  train_bf16_adapters     LoRA in bf16 beside a peer whose adapters are bf16 too
+  train_compiled          LoRA in bf16 beside a peer with torch.compile and padded batches
   answers                 600 greedy answers of a tuned model: seconds, loading left out
+  answers_ct2             the same beside CTranslate2, at the best of its types and batches, its static prompt included
   start                   seconds from the start of the process to its first optimizer step
+  nf4                     million elements/s of NF4 with double quantisation, encoded from float32 and decoded to bfloat16,
+                          beside bitsandbytes; PEFTLAB_KERNELS_BENCH names the built kernels_bench
 Only ratios within one round mean anything on a machine that others use too; minimum, median and maximum over the rounds are
 printed together.
 """
@@ -45,10 +52,14 @@ class Places:
 
     def peer(self, script, *words):
         """The last JSON line of a peer."""
+        return self.peer_lines(script, *words)[-1]
+
+    def peer_lines(self, script, *words):
+        """Every JSON line of a peer."""
         done = subprocess.run([self.peer_python, str(self.peers / script), *map(str, words)], capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"{script}: exit {done.returncode}\n{done.stderr[-2000:]}")
-        return json.loads(done.stdout.strip().splitlines()[-1])
+        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def experiment(places, method="lora"):
@@ -79,11 +90,12 @@ def steps_of(folder):
     return [line for line in lines if "useful_tokens_per_second" in line][WARM:]
 
 
-def train(places, dtype, name, method="lora"):
+def train(places, dtype, name, method="lora", batch=4, values=None, peer_words=()):
     ours = places.work / name
-    record, _ = run(places, ours, {**QUIET, "/model/dtype": dtype, "/train/log_every_steps": 1}, method)
+    record, _ = run(places, ours, {**QUIET, "/model/dtype": dtype, "/train/log_every_steps": 1, "/train/batch_size": batch,
+                                   **(values or {})}, method)
     theirs = places.peer("train_peft.py", places.model, places.roads, "--method", method, "--dtype", dtype, "--steps",
-                         STEPS // 2, "--warm", WARM)
+                         STEPS // 2, "--warm", WARM, "--batch", batch, *peer_words)
     return [("useful training tokens/s", statistics.median(s["useful_tokens_per_second"] for s in steps_of(ours)),
              theirs["tokens_per_s"]["median"], True),
             ("peak memory, MiB", record["results"]["peak_memory_bytes"]["training"] / 2**20, theirs["train_peak_rss_mib"], False)]
@@ -100,6 +112,29 @@ def answers(places, name):
             ("600 answers, s (peer shares the beginning)", test["seconds"], shared["total_s"], False)]
 
 
+def answers_ct2(places, name):
+    record, _ = run(places, places.work / name, {
+        **QUIET, "/evaluate/splits": '["test"]', "/train/max_steps": 1, "/train/learning_rate": 1e-9,
+        "/train/schedule": "constant", "/adapter": str(places.work / "tuned" / "adapter")})
+    lines = places.peer_lines("eval_ct2.py", places.merged, places.roads, "--types", "float32,int8_float32", "--batches", "32,64")
+    best = min(line["total_s"] for line in lines if "total_s" in line)
+    return [("600 answers, s (CTranslate2 at its best)", record["results"]["tuned"]["test"]["seconds"], best, False)]
+
+
+def nf4(places, _):
+    program = os.environ.get("PEFTLAB_KERNELS_BENCH", "")
+    if not program:
+        print("nf4: left out: PEFTLAB_KERNELS_BENCH does not name a built kernels_bench", file=sys.stderr)
+        return []
+    done = subprocess.run([program, "--benchmark_filter=^(quantize/f32|decode/fast_bf16)/", "--benchmark_format=json"],
+                          capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "2"})
+    ours = {line["run_name"].split("/real")[0]: line["elements"] / 1e6 for line in json.loads(done.stdout)["benchmarks"]
+            if line.get("aggregate_name") == "median"}
+    lines = {line["dtype"]: line for line in places.peer_lines("nf4_bnb.py") if line["what"] == "codec" and line["double_quant"]}
+    return [("NF4 encoded, million elements/s", ours["quantize/f32"], lines["float32"]["quantize_melem_s"]["median"], True),
+            ("NF4 decoded, million elements/s", ours["decode/fast_bf16"], lines["bfloat16"]["dequantize_melem_s"]["median"], True)]
+
+
 def start(places, name):
     _, seconds = run(places, places.work / name, {**QUIET, "/train/max_steps": 1})
     theirs = places.peer("startup.py", places.model, places.roads, "--dtype", "bf16", "--repeat", 1)
@@ -110,7 +145,12 @@ def measured(places, rounds, only):
     """Ratios by name, peftlab's gain over the peer: more tokens, less memory, less time."""
     table = {}
     kinds = {"train_bf16": lambda n: train(places, "bf16", n), "train_f32": lambda n: train(places, "f32", n),
-             "answers": lambda n: answers(places, n), "start": lambda n: start(places, n),
+             "train_batch16": lambda n: train(places, "bf16", n, batch=16),
+             "train_unshared": lambda n: train(places, "bf16", n, values={"/train/share_prefix": "false"}),
+             "train_bf16_adapters": lambda n: train(places, "bf16", n, peer_words=("--adapter-dtype", "same")),
+             "train_compiled": lambda n: train(places, "bf16", n, peer_words=("--compile", "--pad-to", 192)),
+             "answers": lambda n: answers(places, n), "answers_ct2": lambda n: answers_ct2(places, n),
+             "start": lambda n: start(places, n), "nf4": lambda n: nf4(places, n),
              **{f"train_{m}": lambda n, m=m: train(places, "bf16", n, m) for m in METHODS if m != "lora"}}
     for number in range(rounds):
         for kind, measure in kinds.items():

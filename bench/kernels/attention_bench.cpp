@@ -23,24 +23,32 @@ kernels::Layout layout_of(int64_t root, int64_t children, int64_t tokens) {
   return layout;
 }
 
+/// Query and key pairs of all heads times two products forward and five backward, each of a head's width.
+double attention_flop(int64_t root, int64_t children, int64_t tokens) {
+  const auto triangle = [](int64_t n) { return n * (n + 1) / 2; };
+  const int64_t pairs = triangle(root) + children * (tokens * root + triangle(tokens));
+  return 14.0 * static_cast<double>(pairs * kHeads * kHeadWidth);
+}
+
 void attention(benchmark::State& state, How how, torch::ScalarType type, int64_t root, int64_t children, int64_t tokens) {
   const int64_t rows = root + children * tokens, length = root + tokens;
   const auto layout = layout_of(root, children, tokens);
   const kernels::AttentionOptions options{0.125};
+  const Work work{type, attention_flop(root, children, tokens)};
   if (how == How::kPadded) {
     const auto q = random({children, kHeads, length, kHeadWidth}, type, true);
     const auto k = random({children, kKvHeads, length, kHeadWidth}, type, true);
     const auto v = random({children, kKvHeads, length, kHeadWidth}, type, true);
     return measure(state, [&] {
       return at::scaled_dot_product_attention(q, k.repeat_interleave(3, 1), v.repeat_interleave(3, 1), {}, 0.0, true, 0.125);
-    }, {q, k, v});
+    }, {q, k, v}, work);
   }
   const auto q = random({rows, kHeads, kHeadWidth}, type, true);
   const auto k = random({rows, kKvHeads, kHeadWidth}, type, true), v = random({rows, kKvHeads, kHeadWidth}, type, true);
   measure(state, [&] {
     return how == How::kTree ? kernels::attention(q, k, v, {}, {}, layout, options)
                              : kernels::slow::attention(q, k, v, {}, {}, layout, options);
-  }, {q, k, v});
+  }, {q, k, v}, work);
 }
 
 #define TREE(type, root, children, tokens)                                                                                    \
@@ -59,18 +67,18 @@ TREE(kFloat32, 0, 1, 512);
 
 void decode(benchmark::State& state, bool fast, torch::ScalarType type) {
   const torch::NoGradGuard no_grad;
-  constexpr int64_t kBatch = 40, kShared = 118, kRoom = 96;
+  constexpr int64_t kBatch = 40, kShared = 118, kRoom = 96, kOwn = 60;
   const kernels::DecodeCache cache{random({kShared, kKvHeads, kHeadWidth}, type),
                                    random({kShared, kKvHeads, kHeadWidth}, type),
                                    random({kBatch, kKvHeads, kHeadWidth, kRoom}, type),
                                    random({kBatch, kRoom, kKvHeads, kHeadWidth}, type),
-                                   torch::full({kBatch}, 60, torch::kInt64),
+                                   torch::full({kBatch}, kOwn, torch::kInt64),
                                    torch::arange(kShared),
-                                   torch::full({kBatch}, kShared + 59, torch::kInt64)};
+                                   torch::full({kBatch}, kShared + kOwn - 1, torch::kInt64)};
   const auto q = random({kBatch, kHeads, kHeadWidth}, type);
   measure(state, [&] {
     return fast ? kernels::decode_attention(q, cache, {0.125}) : kernels::slow::decode_attention(q, cache, {0.125});
-  }, {});
+  }, {}, {type, 4.0 * static_cast<double>(kBatch * (kShared + kOwn) * kHeads * kHeadWidth)});
 }
 BENCHMARK_CAPTURE(decode, twin_bf16, false, torch::kBFloat16)->UseRealTime();
 BENCHMARK_CAPTURE(decode, fast_bf16, true, torch::kBFloat16)->UseRealTime();

@@ -1,20 +1,58 @@
+#include <ATen/Version.h>
 #include <benchmark/benchmark.h>
 #include <malloc.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include <climits>
+#include <cstdlib>
+#include <string>
+#include <vector>
 
-int main(int argc, char** argv) {
-#ifndef NDEBUG
-  std::fprintf(stderr, "warning: a debug build: the figures mean nothing\n");
-#endif
-  // As the program does: keep big temporaries instead of returning them to the kernel each time.
+#include "core/lab/machine.h"
+
+namespace {
+
+constexpr double kBusy = 0.5;  // processes waiting for a core, over the last minute
+
+/// As the program does: keep big temporaries instead of returning them to the kernel each time.
+void keep_freed_memory() {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
   mallopt(M_TOP_PAD, 256 << 20);
+}
+
+void describe_process() {
+  const auto machine = peftlab::lab::describe_machine();
+  for (const char* key : {"processor", "instruction_sets", "cores", "threads", "libtorch", "build"}) {
+    const auto& value = machine.at(key);
+    benchmark::AddCustomContext(key, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  benchmark::AddCustomContext("onednn", at::get_mkldnn_version());
+  double load = 0.0;
+  if (getloadavg(&load, 1) == 1 && load > kBusy) std::fprintf(stderr, "warning: the machine was busy before: load %.2f\n", load);
+  if (machine.at("build") == "debug") std::fprintf(stderr, "warning: a debug build: the figures mean nothing\n");
+}
+
+/// Several repetitions in mixed order, shown by median and spread, where nothing else is asked for.
+std::vector<char*> with_defaults(int argc, char** argv) {
+  static std::string defaults[] = {"--benchmark_repetitions=5", "--benchmark_enable_random_interleaving=true",
+                                   "--benchmark_report_aggregates_only=true"};
+  std::vector<char*> words{argv[0]};
+  for (auto& word : defaults) words.push_back(word.data());
+  words.insert(words.end(), argv + 1, argv + argc);
+  return words;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  keep_freed_memory();
   torch::manual_seed(1);
-  std::fprintf(stderr, "%s\n%s\n", at::get_cpu_capability().c_str(), at::get_parallel_info().c_str());
-  benchmark::Initialize(&argc, argv);
+  describe_process();
+  auto words = with_defaults(argc, argv);
+  int count = static_cast<int>(words.size());
+  benchmark::Initialize(&count, words.data());
+  if (benchmark::ReportUnrecognizedArguments(count, words.data())) return 2;
   benchmark::RunSpecifiedBenchmarks();
 }

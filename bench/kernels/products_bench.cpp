@@ -11,7 +11,7 @@ void loss(benchmark::State& state, bool fast, torch::ScalarType type, int64_t ro
   const auto targets = torch::randint(kVocab, {rows}, torch::kInt64);
   measure(state, [&] {
     return fast ? kernels::linear_cross_entropy(h, weight, {}, targets) : kernels::slow::linear_cross_entropy(h, weight, {}, targets);
-  }, {h});
+  }, {h}, {type, 4.0 * static_cast<double>(rows * kWidth * kVocab)});
 }
 
 #define LOSS(type, rows)                                                                                                    \
@@ -20,6 +20,8 @@ void loss(benchmark::State& state, bool fast, torch::ScalarType type, int64_t ro
 LOSS(kBFloat16, 400);
 LOSS(kBFloat16, 1200);
 LOSS(kFloat32, 400);
+
+constexpr int64_t kRank = 8;
 
 enum class How { kComposed, kFunction, kGrouped };
 
@@ -33,7 +35,7 @@ void low_rank(benchmark::State& state, How how, torch::ScalarType type, int64_t 
   std::vector<kernels::LowRankPart> parts;
   std::vector<torch::Tensor> inputs{x};
   for (const auto& base : bases) {
-    parts.push_back({&base, {random({8, kWidth}, torch::kFloat32, true), random({base.out(), 8}, torch::kFloat32, true), 2.0}});
+    parts.push_back({&base, {random({kRank, kWidth}, torch::kFloat32, true), random({base.out(), kRank}, torch::kFloat32, true), 2.0}});
     inputs.push_back(parts.back().factors.down);
     inputs.push_back(parts.back().factors.up);
   }
@@ -41,6 +43,9 @@ void low_rank(benchmark::State& state, How how, torch::ScalarType type, int64_t 
     const auto& f = part.factors;
     return at::linear(x, part.base->weight()) + at::linear(at::linear(x, f.down.to(type)), f.up.to(type)) * f.scale;
   };
+  const double outs = kWidth + 2 * 192;
+  // Forward and the gradient of x through the matrices; through the factors that, and their own gradients.
+  const double flop = static_cast<double>(rows) * (4.0 * kWidth * outs + 6.0 * kRank * (3.0 * kWidth + outs));
   measure(state, [&] {
     if (how == How::kGrouped) return torch::cat(kernels::grouped_low_rank(x, parts), 1);
     std::vector<torch::Tensor> y;
@@ -48,7 +53,7 @@ void low_rank(benchmark::State& state, How how, torch::ScalarType type, int64_t 
       y.push_back(how == How::kComposed ? composed(part) : low_rank_linear(*part.base, x, part.factors));
     }
     return torch::cat(y, 1);
-  }, inputs);
+  }, inputs, {type, flop});
 }
 
 #define LOW_RANK(type, rows)                                                                                 \

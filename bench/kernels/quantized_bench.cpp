@@ -6,6 +6,9 @@
 namespace peftlab::bench {
 namespace {
 
+/// The size that bitsandbytes' own rates are taken at.
+constexpr int64_t kSquare = 2048;
+
 void rate(benchmark::State& state, int64_t elements) {
   state.counters["elements"] =
       benchmark::Counter(static_cast<double>(elements), benchmark::Counter::kIsIterationInvariantRate);
@@ -20,14 +23,14 @@ std::shared_ptr<kernels::QuantizedStorage> packed(int64_t out, int64_t in, torch
 
 /// With the measurement of the error, as loading does it.
 void quantize(benchmark::State& state, torch::ScalarType type) {
-  const auto weight = random({kMlpWidth, kWidth}, type);
+  const auto weight = random({kSquare, kSquare}, type);
   for (auto _ : state) benchmark::DoNotOptimize(kernels::quantized_storage(weight, {}));
   rate(state, weight.numel());
 }
 
 void decode(benchmark::State& state, bool fast, bool is_double, torch::ScalarType type) {
-  const auto storage = packed(kMlpWidth, kWidth, type, is_double);
-  const auto to = torch::empty({kMlpWidth, kWidth}, type);
+  const auto storage = packed(kSquare, kSquare, type, is_double);
+  const auto to = torch::empty({kSquare, kSquare}, type);
   for (auto _ : state) {
     if (fast)
       kernels::dequantize_into(storage->tensors(), to);
@@ -45,6 +48,7 @@ void product(benchmark::State& state, bool is_packed, int64_t rows) {
   const DenseStorage dense(storage->dense());
   const auto x = random({rows, kWidth}, type);
   for (auto _ : state) benchmark::DoNotOptimize(is_packed ? storage->multiply(x) : dense.multiply(x));
+  show_work(state, {type, 2.0 * static_cast<double>(rows * kMlpWidth * kWidth)});
 }
 
 BENCHMARK_CAPTURE(quantize, f32, torch::kFloat32)->UseRealTime();

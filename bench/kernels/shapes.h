@@ -9,6 +9,8 @@
 #include <functional>
 #include <vector>
 
+#include "bench/kernels/limits.h"
+
 namespace peftlab::bench {
 
 inline constexpr int64_t kWidth = 576, kHeads = 9, kKvHeads = 3, kHeadWidth = 64, kMlpWidth = 1536, kVocab = 49152;
@@ -19,8 +21,27 @@ inline torch::Tensor random(at::IntArrayRef sizes, torch::ScalarType type, bool 
   return (torch::randn(sizes) * 0.5).to(type).requires_grad_(needs_gradient);
 }
 
-/// Runs f, and with `backward` the gradient of its result with respect to `inputs`, once for each iteration.
-inline void measure(benchmark::State& state, const std::function<torch::Tensor()>& f, const std::vector<torch::Tensor>& inputs) {
+/// What one iteration needs at least, the backward pass included.
+struct Work {
+  torch::ScalarType type;
+  double flop = 0.0;   // of products; 0: the operation only moves data
+  double bytes = 0.0;  // read and written
+};
+
+/// Adds rate and fraction of the machine's limit to what is shown of a benchmark. The same work is counted for an operation and
+/// its twin, whatever the twin does beside it.
+inline void show_work(benchmark::State& state, const Work& work) {
+  using benchmark::Counter;
+  const bool products = work.flop > 0.0;
+  const double done = products ? work.flop : work.bytes;
+  const double limit = products ? product_limit(work.type) : copy_limit(static_cast<int64_t>(work.bytes / 2));
+  state.counters[products ? "FLOP/s" : "B/s"] = Counter(done, Counter::kIsIterationInvariantRate);
+  state.counters["of_limit"] = Counter(done / limit, Counter::kIsIterationInvariantRate);
+}
+
+/// Runs f, and the gradient of its result with respect to `inputs` where there are any, once for each iteration.
+inline void measure(benchmark::State& state, const std::function<torch::Tensor()>& f, const std::vector<torch::Tensor>& inputs,
+                    const Work& work) {
   torch::Tensor weights;
   for (auto _ : state) {
     const auto y = f();
@@ -28,8 +49,12 @@ inline void measure(benchmark::State& state, const std::function<torch::Tensor()
     if (!inputs.empty()) benchmark::DoNotOptimize(torch::autograd::grad({y}, inputs, {weights}));
     benchmark::DoNotOptimize(y);
   }
+  show_work(state, work);
 }
 
-inline const char* name_of(torch::ScalarType type) { return type == torch::kBFloat16 ? "bf16" : "f32"; }
+/// Bytes of so many passes over rows of `width` elements.
+inline double row_bytes(int64_t passes, int64_t width, torch::ScalarType type) {
+  return static_cast<double>(passes * kRows * width) * static_cast<double>(c10::elementSize(type));
+}
 
 }  // namespace peftlab::bench

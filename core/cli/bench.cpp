@@ -1,4 +1,5 @@
 // `peftlab bench`: how fast experiments train and answer on this machine, and how near its limit.
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 
@@ -33,32 +34,37 @@ std::string spread(const lab::Spread& seconds) {
 }
 
 std::string training_table(const lab::Benchmark& b, int columns) {
-  report::Table table({"experiment", "step, ms", "min - max", "useful/s", "rows", "FLOP/N", "GFLOP/s", "limit", "of it, %"});
+  report::Table table({"experiment", "step, ms", "min - max", "useful/s", "rows", "GFLOP/s", "limit, %"});
   for (const auto& row : b.rows) {
     table.add({row.name, number("%.0f", 1e3 * row.step_seconds.median), spread(row.step_seconds),
                number("%.0f", row.useful_per_step / row.step_seconds.median), number("%.0f", row.rows_per_step),
-               number("%.2f", row.law.factor), number("%.0f", 1e-9 * row.step_flop() / row.step_seconds.median),
-               number("%.0f", 1e-9 * row.limit), number("%.1f", 100.0 * row.fraction_of_limit())});
+               number("%.0f", 1e-9 * row.step_flop() / row.step_seconds.median), number("%.1f", 100.0 * row.fraction_of_limit())});
   }
   return table.text(columns);
 }
 
 std::string answers_table(const lab::Benchmark& b, int columns) {
-  report::Table table({"experiment", "base kept as", "load, s", "answers", "answers/s", "tokens/s"});
+  report::Table table({"experiment", "base kept as", "FLOP/N", "load, s", "answers", "answers/s", "tokens/s"});
   for (const auto& row : b.rows) {
     const bool any = row.num_answers > 0;
-    table.add({row.name, row.base_kind, number("%.2f", row.load_seconds), std::to_string(row.num_answers),
+    table.add({row.name, row.base_kind, number("%.2f", row.law.factor), number("%.2f", row.load_seconds), std::to_string(row.num_answers),
                any ? number("%.1f", static_cast<double>(row.num_answers) / row.answer_seconds) : "-",
                any ? number("%.0f", static_cast<double>(row.num_generated) / row.answer_seconds) : "-"});
   }
   return table.text(columns);
 }
 
+std::string limits(const lab::Benchmark& b) {
+  const auto [least, most] = std::minmax_element(b.rows.begin(), b.rows.end(), [](const auto& x, const auto& y) { return x.limit < y.limit; });
+  const auto low = number("%.0f", 1e-9 * least->limit), high = number("%.0f", 1e-9 * most->limit);
+  return low == high ? low : low + " to " + high;
+}
+
 std::string machine_text(const lab::Benchmark& b) {
   std::string sets;
   for (const auto& name : b.machine.at("instruction_sets")) sets += " " + name.get<std::string>();
-  return b.machine.at("processor").get<std::string>() + ", " + std::to_string(b.machine.at("threads").get<int>()) + " threads;" + sets +
-         "\nlibtorch " + b.machine.at("libtorch").get<std::string>() + ", oneDNN " + b.machine.at("onednn").get<std::string>() + ", " +
+  return b.machine.at("processor").get<std::string>() + ", " + std::to_string(b.machine.at("threads").get<int>()) + " threads\n" +
+         "with" + sets + "\nlibtorch " + b.machine.at("libtorch").get<std::string>() + ", oneDNN " + b.machine.at("onednn").get<std::string>() + ", " +
          b.machine.at("build").get<std::string>() + " build, load " + number("%.2f", b.load_average) + "\n";
 }
 
@@ -74,9 +80,9 @@ void print(const lab::Benchmark& b, int64_t num_steps) {
   const int columns = report::terminal_width(STDOUT_FILENO);
   std::cout << machine_text(b) << "\nTraining, " << num_steps << " steps each: medians\n\n"
             << training_table(b, columns)
-            << "\nuseful/s: tokens of the examples as they would stand alone. rows: computed in a\nstep. FLOP/N: by the law, for each row and matrix element of the layers (4, or 6\n"
-               "where the matrices are trained; less where the backward pass ends early); the\nhead counts at labelled rows. limit: GFLOP/s of the best bare product here.\n\n"
-            << "Answering, adapters untrained\n\n"
+            << "\nuseful/s: tokens of the examples as they would stand alone. rows: computed in a\nstep. GFLOP/s: by the law, FLOP/N for each row and matrix element of the layers\n"
+               "(4, or 6 where the matrices are trained; less where the backward pass ends\nearly), the head at labelled rows alone; limit: the best bare product here,\n"
+            << limits(b) << " GFLOP/s.\n\nAnswering, adapters untrained\n\n"
             << answers_table(b, columns);
 }
 

@@ -98,9 +98,9 @@ void print(const lab::Profile& p, size_t num_rows) {
   std::cout << p.name << ", seed " << p.seed << ": " << p.num_steps << " steps, " << per.milliseconds(p.seconds) << " ms a step\n"
             << tokens(p.num_useful_tokens) << " useful tokens a step, " << tokens(p.num_computed_tokens) << " computed, "
             << number("%.0f", static_cast<double>(p.num_useful_tokens) / p.seconds) << " useful tokens/s\n"
-            << "base model in " << p.base_type << ", " << p.machine.at("threads").get<int>() << " threads of "
-            << p.machine.at("processor").get<std::string>() << ", libtorch " << p.machine.at("libtorch").get<std::string>() << ", "
-            << p.machine.at("build").get<std::string>() << " build\n\n"
+            << p.machine.at("processor").get<std::string>() << "\n"
+            << "base model in " << p.base_type << ", " << p.machine.at("threads").get<int>() << " threads, libtorch "
+            << p.machine.at("libtorch").get<std::string>() << ", " << p.machine.at("build").get<std::string>() << " build\n\n"
             << phases_text(p, per, columns) << "\n"
             << operations_text(p, per, num_rows, columns)
             << "\nTimes of an operation leave out what it calls. Listening costs time too: compare\nshares, not sums with other runs.\n";

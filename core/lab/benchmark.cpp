@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <regex>
 #include <set>
 
 #include "core/evaluate/task_score.h"
@@ -47,6 +48,12 @@ double best_rate(const model::Decoder& decoder, int64_t rows) {
 double load_average() {
   double load = 0.0;
   return getloadavg(&load, 1) == 1 ? load : 0.0;
+}
+
+/// "3.12.0" of "Intel(R) MKL-DNN v3.12.0 (Git Hash ...)"; the text itself where it has none.
+std::string version_in(const std::string& text) {
+  std::smatch found;
+  return std::regex_search(text, found, std::regex("v([0-9.]+)")) ? found[1].str() : text;
 }
 
 /// Measures one experiment.
@@ -152,7 +159,7 @@ Benchmark benchmark(const BenchmarkRequest& request, Display& display) {
   Benchmark result;
   result.load_average = load_average();
   result.machine = describe_machine();
-  result.machine["onednn"] = at::get_mkldnn_version();
+  result.machine["onednn"] = version_in(at::get_mkldnn_version());
   for (const auto& experiment : request.experiments) result.rows.push_back(Measurement(experiment, request, display)());
   return result;
 }

@@ -8,7 +8,7 @@ for method in full last_layer prompt_tuning; do
 done
 
 expect 0 "$PEFTLAB" bench toy.json full.json --steps 4 --warm-up 2 --answers 2
-holds out 'libtorch' 'oneDNN' 'load' 'toy' 'full' 'of it, %' 'answers/s'
+holds out 'libtorch' 'oneDNN' 'load' 'toy' 'full' 'limit, %' 'FLOP/N' 'answers/s'
 is "$(grep -v '─' out | awk 'length($0) > 80' | wc -l)" -eq 0
 is ! -e runs
 expect 0 "$PEFTLAB" bench toy.json full.json last_layer.json prompt_tuning.json --steps 4 --answers 0 --json --quiet
