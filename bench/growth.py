@@ -1,0 +1,179 @@
+"""How time and memory of a training step grow with tokens, batch and layers, and whether `peftlab estimate` foresees the memory.
+
+usage: bench/growth.py [--only length,batch,layers] [--methods lora,full] [--json FILE] [--plot FILE.png]
+
+The model is SmolLM2-135M-Instruct, cut to fewer layers for `layers`; the examples are random words that share no beginning, so
+that every token is computed. Each point is two processes: `peftlab bench` for the median of six steps, and a run of twelve
+steps that only loads and trains, for the highest resident memory, which is held against `peftlab estimate`. A straight line is
+fitted to the times of each series; "off" is the largest distance of a point from it. PEFTLAB names the program; --plot needs
+matplotlib.
+"""
+import argparse, json, os, pathlib, random, struct, subprocess, sys, tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MODEL = "smollm2-135m-instruct"
+STEPS, WARM = 6, 2
+LENGTHS = (64, 128, 256, 512, 1024)
+BATCHES = (1, 2, 4, 8, 16)
+LAYERS = (6, 12, 18, 24, 30)
+METHODS = {"lora": {"rank": 8, "alpha": 16, "targets": "all-linear"}, "qlora": {"rank": 8, "alpha": 16, "targets": "all-linear"},
+           "adalora": {"init_rank": 12, "target_rank": 8, "targets": "all-linear", "tinit": 2, "tfinal": 2, "delta_t": 1},
+           "prompt_tuning": {"num_virtual_tokens": 20}, "p_tuning": {"num_virtual_tokens": 20},
+           "prefix_tuning": {"num_virtual_tokens": 20}, "full": {}, "last_layer": {}}
+WORDS = "time year people way day man thing woman life child world school state family student group country problem hand part".split()
+
+
+def peftlab(*words):
+    program = os.environ.get("PEFTLAB", str(ROOT / "peftlab"))
+    done = subprocess.run([program, *map(str, words)], capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        sys.exit(f"peftlab {' '.join(map(str, words))}: exit {done.returncode}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def cut(model, layers, to):
+    """A copy of a model's folder with its first `layers` layers."""
+    to.mkdir()
+    for file in model.iterdir():
+        if file.suffix != ".safetensors" and file.name not in ("config.json", "manifest.json"):
+            (to / file.name).write_bytes(file.read_bytes())
+    config = json.loads((model / "config.json").read_text())
+    (to / "config.json").write_text(json.dumps({**config, "num_hidden_layers": layers}))
+    (source,) = model.glob("*.safetensors")
+    with open(source, "rb") as file:
+        size, = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(size))
+        kept = {name: at for name, at in header.items() if name != "__metadata__" and
+                not (name.startswith("model.layers.") and int(name.split(".")[2]) >= layers)}
+        parts, begin = {}, 0
+        for name, at in kept.items():
+            length = at["data_offsets"][1] - at["data_offsets"][0]
+            parts[name] = {**at, "data_offsets": [begin, begin + length]}
+            begin += length
+        text = json.dumps(parts).encode()
+        with open(to / "model.safetensors", "wb") as out:
+            out.write(struct.pack("<Q", len(text)) + text)
+            for at in kept.values():
+                file.seek(8 + size + at["data_offsets"][0])
+                out.write(file.read(at["data_offsets"][1] - at["data_offsets"][0]))
+
+
+def experiment(work, model, method, length, batch):
+    """A word is a token; what the template adds is part of the length, and the answer is eight words."""
+    rng = random.Random(0)
+    data = work / f"data-{length}.jsonl"
+    words = lambda n: " ".join(rng.choice(WORDS) for _ in range(n))
+    if not data.exists():
+        data.write_text("".join(json.dumps({"prompt": f"{i} " + words(max(1, length - 45)), "completion": words(8)}) + "\n"
+                                for i in range(16 * (STEPS + WARM + 8))))
+    task = work / f"task-{length}.json"
+    task.write_text(json.dumps({"about": "random words", "source": {"kind": "jsonl", "file": str(data)},
+                                "split": {"seed": 0, "sizes": {"train": 16 * (STEPS + WARM + 6), "test": 4}},
+                                "conversation": {"kind": "prompt_completion"}, "answer": {"read": "text", "metric": "exact_match"}}))
+    file = work / f"{method}-{model.name}-{length}-{batch}.json"
+    file.write_text(json.dumps({"about": "how a step grows", "model": str(model), "task": str(task),
+                                "method": {"name": method, **METHODS[method]},
+                                "train": {"batch_size": batch, "max_steps": 12, "learning_rate": 1e-4, "share_prefix": False},
+                                "evaluate": {"base": False, "splits": [], "forgetting": False, "free_prompts": []}}))
+    return file
+
+
+def measured(work, model, method, length, batch):
+    file = experiment(work, model, method, length, batch)
+    step = json.loads(peftlab("bench", file, "--steps", STEPS, "--warm-up", WARM, "--answers", 0, "--json", "--quiet"))["rows"][0]
+    out = work / f"run-{file.stem}"
+    record = json.loads(peftlab("run", file, "--out", out, "--json"))
+    foreseen = json.loads(peftlab("estimate", file, "--batch-sizes", batch, "--json", "--quiet"))["rows"]
+    (row,) = [r for r in foreseen if r["batch_size"] == batch]
+    return {"method": method, "rows": step["computed_rows_per_step"], "seconds": step["step_seconds"]["median"],
+            "fraction_of_limit": step["fraction_of_limit"], "peak_bytes": record["results"]["peak_memory_bytes"]["training"],
+            "estimated_bytes": row["peak_bytes"]}
+
+
+def series(work, full, name, method):
+    if name == "length":
+        return [{"at": n, **measured(work, full, method, n, 4)} for n in LENGTHS]
+    if name == "batch":
+        return [{"at": b, **measured(work, full, method, 128, b)} for b in BATCHES]
+    points = []
+    for layers in LAYERS:
+        model = full if layers == LAYERS[-1] else work / f"layers-{layers}"
+        if not model.exists():
+            cut(full, layers, model)
+        points.append({"at": layers, **measured(work, model, method, 128, 4)})
+    return points
+
+
+def line(points, x):
+    """Least squares: slope, offset, and the largest distance of a point from the line as a share of its value."""
+    xs, ys = [p[x] for p in points], [p["seconds"] for p in points]
+    mx, my = sum(xs) / len(xs), sum(ys) / len(ys)
+    slope = sum((a - mx) * (b - my) for a, b in zip(xs, ys)) / sum((a - mx) ** 2 for a in xs)
+    offset = my - slope * mx
+    return slope, offset, max(abs(slope * a + offset - b) / b for a, b in zip(xs, ys))
+
+
+def show(table):
+    for (name, method), points in table.items():
+        x = "at" if name == "layers" else "rows"
+        slope, offset, off = line(points, x)
+        print(f"\n{method}, by {name}: {1e3 * slope:.3f} ms each {'layer' if x == 'at' else 'token'} and {1e3 * offset:.0f} ms; off by up to "
+              f"{100 * off:.0f} %\n\n| {name} | tokens | step, ms | of limit, % | peak, MiB | estimate, MiB | error, % |\n|---:|---:|---:|---:|---:|---:|---:|")
+        for p in points:
+            error = 100 * (p["estimated_bytes"] / p["peak_bytes"] - 1)
+            print(f"| {p['at']} | {p['rows']:.0f} | {1e3 * p['seconds']:.0f} | {100 * p['fraction_of_limit']:.0f} | {p['peak_bytes'] / 2**20:.0f} | "
+                  f"{p['estimated_bytes'] / 2**20:.0f} | {error:+.1f} |")
+
+
+def plot(table, file):
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    names = list(dict.fromkeys(name for name, _ in table))
+    figure, axes = plt.subplots(2, len(names), figsize=(4 * len(names), 6.5), squeeze=False)
+    for column, name in enumerate(names):
+        x = "at" if name == "layers" else "rows"
+        time, memory = axes[0][column], axes[1][column]
+        for (which, method), points in table.items():
+            if which != name:
+                continue
+            xs = [p[x] for p in points]
+            slope, offset, _ = line(points, x)
+            (dots,) = time.plot(xs, [1e3 * p["seconds"] for p in points], "o", label=method)
+            time.plot(xs, [1e3 * (slope * v + offset) for v in xs], "-", color=dots.get_color(), linewidth=1)
+            memory.plot(xs, [p["peak_bytes"] / 2**20 for p in points], "o", color=dots.get_color(), label=f"{method}, measured")
+            memory.plot(xs, [p["estimated_bytes"] / 2**20 for p in points], "-", color=dots.get_color(), linewidth=1, label=f"{method}, estimated")
+        for axis, what in ((time, "step, ms"), (memory, "peak, MiB")):
+            axis.set_xlabel("layers" if x == "at" else f"tokens a step, by {name}")
+            axis.set_ylabel(what)
+            axis.set_ylim(bottom=0)
+            axis.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(file, dpi=110)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="length,batch,layers")
+    parser.add_argument("--methods", default="lora,full")
+    parser.add_argument("--json", help="also writes every figure to this file")
+    parser.add_argument("--plot", help="also draws times and memory")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = pathlib.Path(folder)
+        peftlab("export", "--hf", MODEL, work / "full")
+        table = {}
+        for name in args.only.split(","):
+            for method in args.methods.split(","):
+                table[name, method] = series(work, work / "full", name, method)
+                print(f"{method} by {name}: done", file=sys.stderr)
+    print(f"{os.uname().machine}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    show(table)
+    if args.json:
+        pathlib.Path(args.json).write_text(json.dumps([{"series": n, **p} for (n, _), points in table.items() for p in points], indent=1))
+    if args.plot:
+        plot(table, args.plot)
+
+
+if __name__ == "__main__":
+    main()
