@@ -5,8 +5,9 @@
 
 #include <algorithm>
 
-#include "peftlab/peft.h"
 #include "peftlab/parts/token_rows.h"
+#include "peftlab/parts/whole_table.h"
+#include "peftlab/peft.h"
 
 namespace peftlab {
 namespace {
@@ -17,6 +18,17 @@ Targets every_module() {
   Targets targets;
   targets.regex = ".*";
   return targets;
+}
+
+torch::Tensor trained_copy(const InjectionPoints& points, const torch::Tensor& frozen) {
+  return frozen.detach().to(points.trainable_type(), /*non_blocking=*/false, /*copy=*/true);
+}
+
+void fill_whole(InjectionPoints& points, const FrozenParameter& base) {
+  if (points.shape().tied_head && base.name() == table_module(points) + ".weight")
+    points.fill_table(std::make_shared<WholeTable>(trained_copy(points, base.value())));
+  else
+    points.fill_parameter(base, std::make_shared<ParameterPatch>(base));
 }
 
 }  // namespace
@@ -44,15 +56,14 @@ void AlsoTrained::read_tokens(Options& options) {
 
 torch::Tensor AlsoTrained::bias_for(const InjectionPoints& points, const FrozenLinear& base) const {
   if (bias_ == "none" || !base.bias().defined()) return {};
-  return base.bias().detach().to(points.trainable_type(), /*non_blocking=*/false, /*copy=*/true);
+  return trained_copy(points, base.bias());
 }
 
 void AlsoTrained::fill(InjectionPoints& points, const std::vector<std::string>& filled) const {
   if (!modules_.empty()) {
     Targets whole;
     whole.names = modules_;
-    for (const auto* base : points.parameters(whole))
-      points.fill_parameter(*base, std::make_shared<ParameterPatch>(*base));
+    for (const auto* base : points.parameters(whole)) fill_whole(points, *base);
   }
   if (bias_ == "all") fill_biases(points, filled);
   if (!token_ids_.empty()) fill_tokens(points, filled);

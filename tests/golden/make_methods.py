@@ -1,11 +1,12 @@
 """Makes the cases of methods/ that PEFT computes in ways of its own: matrices kept as (in, out) and named as parameters,
-and a table whose rows the model scales.
+and a table whose rows the model scales, targeted or trained whole beside a head that is tied to it.
 
-usage: make_methods.py, with torch, transformers, peft and safetensors. Each case holds the adapter as PEFT saves it,
+usage: make_methods.py [CASE...], with torch, transformers, peft and safetensors. Each case holds the adapter as PEFT saves it,
 io.safetensors (inputs, logits, loss, gradients, greedy continuations of each prompt alone, merged weights) and meta.json.
 """
 import json
 import pathlib
+import sys
 
 import peft
 import torch
@@ -20,6 +21,8 @@ CASES = {
         r=4, lora_alpha=8, target_modules=[], target_parameters=["attn.c_attn.weight", "mlp.c_proj.weight"])),
     "lora_gemma_embedding": ("gemma", "prompt_tuning_gemma", dict(
         r=4, lora_alpha=8, target_modules=["embed_tokens", "q_proj"])),
+    "lora_gemma_whole_table": ("gemma", "prompt_tuning_gemma", dict(
+        r=4, lora_alpha=8, target_modules=["q_proj"], modules_to_save=["embed_tokens"])),
 }
 
 
@@ -34,6 +37,10 @@ def greedy(model, prompt):
 
 def trained_name(parameter):
     return parameter.replace(".default", "")
+
+
+def saved_name(parameter):
+    return trained_name(parameter).replace(".modules_to_save", "")
 
 
 def continued(model, io):
@@ -82,7 +89,7 @@ def make(name, base, inputs, options):
     meta = {
         "base": "models/" + base,
         "generation": {"max_new_tokens": NEW_TOKENS, "min_margin": round(margin, 5)},
-        "trainable": [{"name": trained_name(n), "adapter_key": trained_name(n) if trained_name(n) in saved else None,
+        "trainable": [{"name": trained_name(n), "adapter_key": saved_name(n) if saved_name(n) in saved else None,
                        "shape": list(p.shape)} for n, p in trained.items()],
         "trainable_parameters": sum(p.numel() for p in trained.values()),
         "versions": {m.__name__: m.__version__ for m in (torch, transformers, peft)},
@@ -90,5 +97,5 @@ def make(name, base, inputs, options):
     (folder / "meta.json").write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n")
 
 
-for case, (base, inputs, options) in CASES.items():
-    make(case, base, inputs, options)
+for case in sys.argv[1:] or CASES:
+    make(case, *CASES[case])

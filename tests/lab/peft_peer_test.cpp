@@ -40,7 +40,8 @@ const std::map<std::string, std::vector<std::string>> kMethods = {
       R"({"name": "lora", "rank": 2, "targets": ["q_proj"], "trainable_token_indices": [81, 3]})",
       R"({"name": "dora", "rank": 4, "alpha": 8, "targets": ["embed_tokens", "q_proj", "down_proj"]})"}},
     {"models/gpt2",
-     {R"({"name": "lora", "rank": 4, "targets": ["wte", "c_attn", "mlp.c_proj"]})",
+     {R"({"name": "dora", "rank": 4, "targets": ["c_attn"], "modules_to_save": ["wte"]})",
+      R"({"name": "lora", "rank": 4, "targets": ["wte", "c_attn", "mlp.c_proj"]})",
       R"({"name": "lora", "rank": 4, "alpha": 6, "target_parameters": ["attn.c_attn.weight", "mlp.c_fc.weight"]})",
       R"({"name": "lora", "rank": 3, "init": "olora", "target_parameters": ["attn.c_attn.weight"]})",
       R"({"name": "dora", "rank": 4, "targets": ["c_attn"]})",
@@ -49,6 +50,8 @@ const std::map<std::string, std::vector<std::string>> kMethods = {
     {"models/gemma",
      {R"({"name": "lora", "rank": 4, "alpha": 6, "targets": ["embed_tokens", "q_proj"]})",
       R"({"name": "dora", "rank": 4, "targets": ["embed_tokens"]})",
+      R"({"name": "adalora", "init_rank": 4, "target_rank": 2, "targets": ["q_proj"],
+          "modules_to_save": ["embed_tokens"]})",
       R"({"name": "lora", "rank": 2, "targets": ["q_proj"], "trainable_token_indices": [81, 3]})",
       R"({"name": "trainable_tokens", "token_ids": [3, 9]})"}}};
 

@@ -86,7 +86,7 @@ TEST(TokenRows, RefuseWrongIds) {
 }
 
 TEST(TableRows, OfPeftsFixturesMergeAsThere) {
-  for (const char* name : {"dora_embedding", "lora_gemma_embedding", "lora_trainable_tokens",
+  for (const char* name : {"dora_embedding", "lora_gemma_embedding", "lora_gemma_whole_table", "lora_trainable_tokens",
                            "lora_trainable_tokens_tied", "trainable_tokens", "trainable_tokens_tied"}) {
     const auto folder = std::string("methods/") + name;
     const auto meta = io::read_json(test::golden(folder + "/meta.json")).value;

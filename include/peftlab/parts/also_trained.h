@@ -20,7 +20,7 @@ class AlsoTrained {
   /// The copy of the matrix's own bias that its patch trains, (out) in the trainable type, or undefined.
   torch::Tensor bias_for(const InjectionPoints& points, const FrozenLinear& base) const;
   /// Fills what is trained whole, the biases of modules that are not `filled` (with bias "all"), and the table's rows.
-  /// Throws ConfigError for what the model lacks.
+  /// A head that is tied to a table which is trained whole stays as it is. Throws ConfigError for what the model lacks.
   void fill(InjectionPoints& points, const std::vector<std::string>& filled) const;
 
   /// Sets the fields of adapter_config.json.
