@@ -17,6 +17,7 @@ namespace {
 
 using peftlab::Fields;
 using peftlab::ModuleTable;
+using peftlab::Tensors;
 
 // What PEFT fills in each architecture. The last is the feed-forward module.
 const ModuleTable kFilled = {{"llama", {"k_proj", "v_proj", "down_proj"}},
@@ -95,6 +96,9 @@ class Ia3 final : public peftlab::Method {
     config.set("fan_in_fan_out", targets_.turned());
     return config;
   }
+
+  Tensors to_peft(Tensors named) const override { return targets_.with(std::move(named)); }
+  Tensors from_peft(Tensors saved) const override { return targets_.without(std::move(saved)); }
 
  private:
   // PEFT has no layers here, and demands that each feed-forward name is, letter by letter, one of the targets.

@@ -17,6 +17,7 @@
 namespace {
 
 using peftlab::Fields;
+using peftlab::Tensors;
 
 class HadamardUpdate final : public peftlab::WeightPatch {
  public:
@@ -97,6 +98,9 @@ class Loha final : public peftlab::Method {
     targets_.write(config);
     return config;
   }
+
+  Tensors to_peft(Tensors named) const override { return targets_.with(std::move(named)); }
+  Tensors from_peft(Tensors saved) const override { return targets_.without(std::move(saved)); }
 
  private:
   peftlab::RankedUpdate update_;

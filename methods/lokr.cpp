@@ -19,6 +19,7 @@
 namespace {
 
 using peftlab::Fields;
+using peftlab::Tensors;
 
 struct Shapes {
   peftlab::TwoFactors out;  // (a, b)
@@ -117,6 +118,9 @@ class Lokr final : public peftlab::Method {
     targets_.write(config);
     return config;
   }
+
+  Tensors to_peft(Tensors named) const override { return targets_.with(std::move(named)); }
+  Tensors from_peft(Tensors saved) const override { return targets_.without(std::move(saved)); }
 
  private:
   peftlab::RankedUpdate update_;

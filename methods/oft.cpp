@@ -19,6 +19,7 @@ namespace {
 
 using peftlab::BlockRotation;
 using peftlab::Fields;
+using peftlab::Tensors;
 
 struct Settings {
   peftlab::RotationForm form;
@@ -109,6 +110,9 @@ class Oft final : public peftlab::Method {
     targets_.write(config);
     return config;
   }
+
+  Tensors to_peft(Tensors named) const override { return targets_.with(std::move(named)); }
+  Tensors from_peft(Tensors saved) const override { return targets_.without(std::move(saved)); }
 
  private:
   void keep_bounds() {

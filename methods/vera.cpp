@@ -107,8 +107,14 @@ class Vera final : public peftlab::Method {
     return config;
   }
 
-  Tensors to_peft(Tensors named) const override { return saves_ ? saved_.with(std::move(named)) : named; }
-  Tensors from_peft(Tensors saved) const override { return saves_ ? saved_.without(std::move(saved)) : saved; }
+  Tensors to_peft(Tensors named) const override {
+    auto saved = targets_.with(std::move(named));
+    return saves_ ? saved_.with(std::move(saved)) : saved;
+  }
+  Tensors from_peft(Tensors saved) const override {
+    auto own = targets_.without(std::move(saved));
+    return saves_ ? saved_.without(std::move(own)) : own;
+  }
 
  private:
   int64_t rank_;

@@ -12,6 +12,7 @@ std::vector<const FrozenLinear*> MatrixTargets::matrices(const InjectionPoints& 
   for (const auto* base : chosen) {
     filled_.push_back(base->name());
     turned_ = turned_ || base->fan_in_fan_out();
+    if (base->layer() < 0) bases_.add(base->name(), base->weight());
   }
   return chosen;
 }

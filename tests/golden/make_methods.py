@@ -1,8 +1,10 @@
 """Makes the cases of methods/ that PEFT computes in ways of its own: matrices kept as (in, out) and named as parameters,
-and a table whose rows the model scales, targeted or trained whole beside a head that is tied to it.
+a table whose rows the model scales, targeted or trained whole beside a head that is tied to it, and a head that is a
+target of a method without tables.
 
-usage: make_methods.py [CASE...], with torch, transformers, peft and safetensors. Each case holds the adapter as PEFT saves it,
-io.safetensors (inputs, logits, loss, gradients, greedy continuations of each prompt alone, merged weights) and meta.json.
+usage: make_methods.py [CASE...], with torch, transformers, peft and safetensors. Each case holds the adapter as PEFT
+saves it, io.safetensors (inputs, logits, loss, gradients, greedy continuations of each prompt alone, merged weights) and
+meta.json.
 """
 import json
 import pathlib
@@ -23,6 +25,7 @@ CASES = {
         r=4, lora_alpha=8, target_modules=["embed_tokens", "q_proj"])),
     "lora_gemma_whole_table": ("gemma", "prompt_tuning_gemma", dict(
         r=4, lora_alpha=8, target_modules=["q_proj"], modules_to_save=["embed_tokens"])),
+    "vera_head": ("llama", "lora", dict(kind=peft.VeraConfig, r=4, target_modules=["q_proj", "lm_head"])),
 }
 
 
@@ -57,7 +60,8 @@ def continued(model, io):
 def make(name, base, inputs, options):
     model = transformers.AutoModelForCausalLM.from_pretrained(
         HERE / "models" / base, dtype=torch.float32, attn_implementation="eager")
-    model = peft.get_peft_model(model, peft.LoraConfig(task_type="CAUSAL_LM", **options)).eval()
+    kind = options.pop("kind", peft.LoraConfig)
+    model = peft.get_peft_model(model, kind(task_type="CAUSAL_LM", **options)).eval()
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
     known = load_file(HERE / "methods" / inputs / "io.safetensors")
     io = {k: known[k] for k in ("input_ids", "attention_mask", "labels", "gen.input_ids", "gen.attention_mask")}
@@ -83,7 +87,7 @@ def make(name, base, inputs, options):
     saved = load_file(folder / "adapter_model.safetensors")
     merged = model.merge_and_unload()
     first = next(n for n in merged.state_dict() if n.endswith(("c_attn.weight", "q_proj.weight")))
-    for n in (first,) if base == "gpt2" else (first, "model.embed_tokens.weight"):
+    for n in (first, "model.embed_tokens.weight") if "embed_tokens" in str(options) else (first,):
         io["merged." + n] = merged.state_dict()[n].contiguous().clone()
     save_file({k: v.contiguous() for k, v in io.items()}, folder / "io.safetensors")
     meta = {

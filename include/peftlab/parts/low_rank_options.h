@@ -73,17 +73,4 @@ class LowRankTargets {
   Targets targets_;
 };
 
-/// The frozen weights of tables and heads, which PEFT saves beside their updates as "<module>.base_layer.weight".
-class SavedBases {
- public:
-  void add(const std::string& module, const torch::Tensor& weight) { weights_.emplace(module, weight); }
-  /// Adds them to what is saved.
-  Tensors with(Tensors named) const;
-  /// Takes them out of what was read. Throws ConfigError for one that is not the model's.
-  Tensors without(Tensors saved) const;
-
- private:
-  Tensors weights_;
-};
-
 }  // namespace peftlab

@@ -7,11 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "peftlab/parts/also_trained.h"
 #include "peftlab/low_rank.h"
+#include "peftlab/method.h"
+#include "peftlab/parts/also_trained.h"
 #include "peftlab/parts/low_rank_options.h"
 #include "peftlab/parts/low_rank_start.h"
-#include "peftlab/method.h"
+#include "peftlab/parts/saved_bases.h"
 
 namespace peftlab {
 

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "peftlab/parts/default_targets.h"
 #include "peftlab/parts/peft_form.h"
+#include "peftlab/parts/saved_bases.h"
 #include "peftlab/points.h"
 
 namespace peftlab {
@@ -28,11 +30,16 @@ class MatrixTargets {
   /// Sets the fields of adapter_config.json that say which modules, all but those in `lacking`, and that none is
   /// trained whole.
   void write(Fields& config, const std::vector<std::string>& lacking = {}) const;
+  /// For Method::to_peft and from_peft: with the frozen weight of the output head where that is among the matrices,
+  /// which PEFT saves beside what is trained on it, and without it.
+  Tensors with(Tensors named) const { return bases_.with(std::move(named)); }
+  Tensors without(Tensors saved) const { return bases_.without(std::move(saved)); }
 
  private:
   Targets targets_;
   std::vector<std::string> filled_;
   bool turned_ = false;
+  SavedBases bases_;
 };
 
 }  // namespace peftlab
