@@ -56,7 +56,7 @@ class AdaLora final : public peftlab::Method {
       if (loaded == nullptr) peftlab::check_rank(base, init_rank_);
       return made(base, bias, peftlab::Starts(points, loaded != nullptr));
     };
-    points_.fill(points, patch, table);
+    points_.fill(points, /*loads=*/loaded != nullptr, patch, table);
   }
 
   void begin(const peftlab::TrainingPlan& plan) override { budget_.begin(plan); }

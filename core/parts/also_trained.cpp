@@ -4,6 +4,7 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "peftlab/parts/token_rows.h"
 #include "peftlab/parts/whole_table.h"
@@ -22,6 +23,24 @@ Targets every_module() {
 
 torch::Tensor trained_copy(const InjectionPoints& points, const torch::Tensor& frozen) {
   return frozen.detach().to(points.trainable_type(), /*non_blocking=*/false, /*copy=*/true);
+}
+
+std::string module_of(const FrozenParameter& parameter) {
+  return parameter.name().substr(0, parameter.name().rfind('.'));
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// A module whose path ends in `name`, whether or not a dot stands before it, and all modules below it.
+std::string pattern_of(const std::string& name) {
+  std::string escaped;
+  for (const char c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_') escaped += '\\';
+    escaped += c;
+  }
+  return ".*" + escaped + "(\\..*)?";
 }
 
 void fill_whole(InjectionPoints& points, const FrozenParameter& base) {
@@ -59,21 +78,36 @@ torch::Tensor AlsoTrained::bias_for(const InjectionPoints& points, const FrozenL
   return trained_copy(points, base.bias());
 }
 
-void AlsoTrained::fill(InjectionPoints& points, const std::vector<std::string>& filled) const {
-  if (!modules_.empty()) {
-    Targets whole;
-    whole.names = modules_;
-    for (const auto* base : points.parameters(whole)) fill_whole(points, *base);
+void AlsoTrained::fill(InjectionPoints& points, const std::vector<std::string>& filled, bool loads) {
+  for (const auto* base : whole(points, loads)) {
+    fill_whole(points, *base);
+    if (const auto module = module_of(*base); !contains(whole_, module)) whole_.push_back(module);
   }
   if (bias_ == "all") fill_biases(points, filled);
   if (!token_ids_.empty()) fill_tokens(points, filled);
 }
 
+std::vector<const FrozenParameter*> AlsoTrained::whole(const InjectionPoints& points, bool loads) const {
+  if (modules_.empty()) return {};
+  Targets wanted;
+  if (!loads) {
+    wanted.names = modules_;
+    return points.parameters(wanted);
+  }
+  std::vector<const FrozenParameter*> found;
+  for (const auto& name : modules_) {
+    wanted.regex = pattern_of(name);
+    for (const auto* parameter : points.parameters(wanted)) {
+      if (std::find(found.begin(), found.end(), parameter) == found.end()) found.push_back(parameter);
+    }
+  }
+  return found;
+}
+
 void AlsoTrained::fill_biases(InjectionPoints& points, const std::vector<std::string>& filled) const {
   for (const auto* parameter : points.parameters(every_module())) {
-    const auto& name = parameter->name();
-    const auto module = name.substr(0, name.rfind('.'));
-    if (!name.ends_with(".bias") || is_named(module, filled) || is_named(module, modules_)) continue;
+    const auto module = module_of(*parameter);
+    if (!parameter->name().ends_with(".bias") || is_named(module, filled) || contains(whole_, module)) continue;
     points.fill_parameter(*parameter, std::make_shared<ParameterPatch>(*parameter));
   }
 }
@@ -84,7 +118,7 @@ void AlsoTrained::fill_tokens(InjectionPoints& points, const std::vector<std::st
     throw ConfigError(std::string(kTokens) + ": '" + token_module_ +
                       "' is not the embedding table, whose rows alone can be trained; expected '" + module + "'");
   }
-  if (is_named(module, modules_) || std::find(filled.begin(), filled.end(), module) != filled.end()) {
+  if (contains(whole_, module) || contains(filled, module)) {
     throw ConfigError(std::string(kTokens) + ": '" + module +
                       "' is trained already, as a target or in modules_to_save; expected one of them");
   }
@@ -97,7 +131,8 @@ void AlsoTrained::fill_tokens(InjectionPoints& points, const std::vector<std::st
 
 void AlsoTrained::write(Fields& config) const {
   config.set("bias", bias_);
-  config.set("modules_to_save", modules_.empty() ? Value(nullptr) : Value(modules_));
+  const auto& names = whole_.empty() ? modules_ : whole_;
+  config.set("modules_to_save", names.empty() ? Value(nullptr) : Value(names));
   config.set(kTokens, tokens_);
 }
 

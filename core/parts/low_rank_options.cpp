@@ -21,6 +21,12 @@ Targets all_linear() {
   return targets;
 }
 
+// Whether a module of that name is one of those that are named, or stands below one.
+bool is_below(const std::string& module, const std::vector<std::string>& names) {
+  const auto path = "." + module + ".";
+  return std::ranges::any_of(names, [&](const auto& name) { return path.find("." + name + ".") != std::string::npos; });
+}
+
 Fields scaled(const Fields& fields, double factor) {
   Fields result;
   for (const auto& [name, value] : fields.items()) result.set(name, number_value(value.number() * factor));
@@ -102,7 +108,7 @@ std::vector<const FrozenLinear*> LowRankTargets::matrices(const InjectionPoints&
   for (const auto& name : parameters_) targets.names.push_back(name.substr(0, name.rfind('.')));
   if (targets.names.empty() && targets.regex.empty() && !targets.all_linear) return {};
   auto chosen = points.weights(targets);
-  std::erase_if(chosen, [&](const auto* base) { return is_named(base->name(), left_out); });
+  std::erase_if(chosen, [&](const auto* base) { return is_below(base->name(), left_out); });
   return chosen;
 }
 

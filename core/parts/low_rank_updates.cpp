@@ -8,7 +8,7 @@ namespace peftlab {
 LowRankPoints::LowRankPoints(Options& options, bool with_parameters)
     : targets_(options, with_parameters), also_(options) {}
 
-void LowRankPoints::fill(InjectionPoints& points, const MakePatch& patch, const MakeTable& table) {
+void LowRankPoints::fill(InjectionPoints& points, bool loads, const MakePatch& patch, const MakeTable& table) {
   for (const auto* base : targets_.matrices(points, also_.modules())) {
     points.fill_weight(*base, patch(*base, also_.bias_for(points, *base)));
     filled_.push_back(base->name());
@@ -21,7 +21,7 @@ void LowRankPoints::fill(InjectionPoints& points, const MakePatch& patch, const 
     filled_.push_back(module);
     bases_.add(module, kept_table(points));
   }
-  also_.fill(points, filled_);
+  also_.fill(points, filled_, loads);
 }
 
 void LowRankPoints::write(Fields& config) const {
@@ -62,7 +62,7 @@ void LowRankUpdates::fill(InjectionPoints& points, bool loads, const MakePatch& 
     const auto [a, b] = start_.table(points, module, rank, loads);
     return table(a, b, scale);
   };
-  points_.fill(points, of_matrix, of_table);
+  points_.fill(points, loads, of_matrix, of_table);
 }
 
 std::shared_ptr<LowRankPatch> LowRankUpdates::plain(const FrozenLinear& base, const LowRankTensors& tensors,

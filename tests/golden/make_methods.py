@@ -1,6 +1,6 @@
 """Makes the cases of methods/ that PEFT computes in ways of its own: matrices kept as (in, out) and named as parameters,
-a table whose rows the model scales, targeted or trained whole beside a head that is tied to it, and a head that is a
-target of a method without tables.
+a table whose rows the model scales, targeted or trained whole beside a head that is tied to it, a head that is a
+target of a method without tables, and modules trained whole that are named by how their names end.
 
 usage: make_methods.py [CASE...], with torch, transformers, peft and safetensors. Each case holds the adapter as PEFT
 saves it, io.safetensors (inputs, logits, loss, gradients, greedy continuations of each prompt alone, merged weights) and
@@ -26,6 +26,7 @@ CASES = {
     "lora_gemma_whole_table": ("gemma", "prompt_tuning_gemma", dict(
         r=4, lora_alpha=8, target_modules=["q_proj"], modules_to_save=["embed_tokens"])),
     "vera_head": ("llama", "lora", dict(kind=peft.VeraConfig, r=4, target_modules=["q_proj", "lm_head"])),
+    "lora_whole_norms": ("llama", "lora", dict(r=4, lora_alpha=8, target_modules=["q_proj"], modules_to_save=["norm"])),
 }
 
 

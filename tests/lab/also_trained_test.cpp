@@ -101,5 +101,58 @@ TEST(WholeTable, DoesNotGoWithAnotherPatchOfTheTable) {
       HasSubstr("model.embed_tokens is filled twice: by lora and by lora"));
 }
 
+TEST(WholeModules, AreNamedByTheirPathsInTheAdapter) {
+  test::Toy toy(with_name("lora", R"("targets":["q_proj","v_proj"],"modules_to_save":["norm","1.self_attn.v_proj"])"),
+                torch::kFloat64);
+  toy.perturb(0.1);
+  const auto adapter = toy.method().adapter("b");
+  EXPECT_EQ(adapter.config.find("modules_to_save")->texts(),
+            (std::vector<std::string>{"model.layers.1.self_attn.v_proj", "model.norm"}));
+  EXPECT_FALSE(adapter.tensors.contains("base_model.model.model.layers.0.input_layernorm.weight"));
+  EXPECT_FALSE(adapter.tensors.contains("base_model.model.model.layers.1.self_attn.v_proj.lora_A.weight"));
+  EXPECT_TRUE(adapter.tensors.contains("base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight"));
+  Read read(toy, "models/llama", torch::kFloat64);
+  EXPECT_TRUE(torch::equal(logits(read.decoder), logits(*toy.decoder)));
+}
+
+/// What an adapter of `toy` computes when its modules_to_save are the names that PEFT was given for them.
+torch::Tensor read_as(test::Toy& toy, const List& modules) {
+  auto adapter = toy.method().adapter("b");
+  adapter.config.set("modules_to_save", modules);
+  model::Decoder decoder(*model::open_weights(test::golden("models/llama_bias")), torch::kFloat64, torch::kCPU);
+  plugin::DecoderPoints points(decoder, 0, {});
+  plugin::AttachedMethod read(plugin::create_from_adapter(adapter, "file"), points, &adapter);
+  read.train(false);
+  return logits(decoder);
+}
+
+TEST(WholeModules, OfPeftAreThoseWhosePathEndsInTheName) {
+  test::Toy norms(
+      with_name("lora", R"("targets":["q_proj"],"modules_to_save":["input_layernorm","post_attention_layernorm"])"),
+      torch::kFloat64, 0, "models/llama_bias");
+  norms.perturb(0.1);
+  EXPECT_TRUE(torch::equal(read_as(norms, {"layernorm"}), logits(*norms.decoder)));
+  EXPECT_THAT(test::message_of([&] { read_as(norms, {"norm"}); }),
+              HasSubstr("tensor 'base_model.model.model.norm.weight'"));
+  EXPECT_THAT(test::message_of([&] { read_as(norms, {"layernorm", "no+head"}); }),
+              HasSubstr(R"('.*no\+head(\..*)?' leave no module to fill; the model has:)"));
+}
+
+TEST(WholeModules, OfPeftAreBlocksToo) {
+  test::Toy block(
+      with_name("lora",
+                R"("targets":["q_proj","o_proj"],"bias":"all","modules_to_save":["gate_proj","up_proj","down_proj"])"),
+      torch::kFloat64, 0, "models/llama_bias");
+  block.perturb(0.1);
+  EXPECT_TRUE(torch::equal(read_as(block, {"mlp"}), logits(*block.decoder)));
+  auto adapter = block.method().adapter("b");
+  adapter.config.set("target_modules", List{"q_proj", "o_proj", "up_proj"});
+  adapter.config.set("modules_to_save", List{"mlp"});
+  model::Decoder decoder(*model::open_weights(test::golden("models/llama_bias")), torch::kFloat64, torch::kCPU);
+  plugin::DecoderPoints points(decoder, 0, {});
+  plugin::AttachedMethod read(plugin::create_from_adapter(adapter, "file"), points, &adapter);
+  EXPECT_EQ(read.num_trainable(), block.method().num_trainable());
+}
+
 }  // namespace
 }  // namespace peftlab

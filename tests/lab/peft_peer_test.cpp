@@ -22,6 +22,7 @@ const std::map<std::string, std::vector<std::string>> kMethods = {
      {R"({"name": "lora", "rank": 4, "alpha": 8, "targets": "all-linear"})",
       R"({"name": "lora", "rank": 4, "rslora": true, "targets": ["q_proj", "v_proj"], "rank_pattern": {"v_proj": 2}})",
       R"({"name": "lora", "rank": 2, "targets": ["embed_tokens", "q_proj"], "modules_to_save": ["lm_head"]})",
+      R"({"name": "lora", "rank": 2, "targets": ["q_proj"], "modules_to_save": ["norm", "1.mlp.up_proj"]})",
       R"({"name": "lora", "rank": 4, "targets": ["q_proj", "v_proj"], "init": "pissa"})",
       R"({"name": "dora", "rank": 4, "targets": ["q_proj", "down_proj"]})",
       R"({"name": "adalora", "init_rank": 4, "target_rank": 2, "targets": ["q_proj", "v_proj"]})",

@@ -57,9 +57,9 @@ class LowRankTargets {
   bool names_parameters() const { return !parameters_.empty(); }
   /// Whether the matrix is named as a parameter that files keep as (in, out): PEFT takes such a one as it is kept.
   bool is_turned(const FrozenLinear& base) const;
-  /// The matrices, in the model's order, less those named in `left_out`. Without any name PEFT's default for the
-  /// architecture. Throws ConfigError as InjectionPoints::weights does, and for a regular expression that matches the
-  /// embedding table.
+  /// The matrices, in the model's order, less those named in `left_out` and those below modules named there. Without
+  /// any name PEFT's default for the architecture. Throws ConfigError as InjectionPoints::weights does, and for a
+  /// regular expression that matches the embedding table.
   std::vector<const FrozenLinear*> matrices(const InjectionPoints& points,
                                             const std::vector<std::string>& left_out) const;
   /// Whether the embedding table is named.

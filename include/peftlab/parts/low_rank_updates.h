@@ -31,9 +31,9 @@ class LowRankPoints {
   using MakePatch = std::function<std::shared_ptr<WeightPatch>(const FrozenLinear& base, const torch::Tensor& bias)>;
   /// Makes the patch of the embedding table, whose module has that name.
   using MakeTable = std::function<std::shared_ptr<TablePatch>(const std::string& module)>;
-  /// Fills the matrices in the model's order, the table where it is named, and what is trained whole. Throws
-  /// ConfigError as LowRankTargets and AlsoTrained do. Once.
-  void fill(InjectionPoints& points, const MakePatch& patch, const MakeTable& table);
+  /// Fills the matrices in the model's order, the table where it is named, and what is trained whole; where an adapter
+  /// `loads`, as AlsoTrained::fill has it. Throws ConfigError as LowRankTargets and AlsoTrained do. Once.
+  void fill(InjectionPoints& points, bool loads, const MakePatch& patch, const MakeTable& table);
 
   /// Sets the fields of adapter_config.json. After fill().
   void write(Fields& config) const;
