@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/lab/exact_bases.h"
 #include "core/lab/gguf_adapter.h"
 
 namespace peftlab::lab {
@@ -89,14 +90,17 @@ MethodSet attach_adapter(model::Decoder& decoder, const fs::path& folder, const 
   return set;
 }
 
-void write_adapters(const MethodSet& set, const fs::path& folder, const std::string& base_model) {
-  if (set.methods.size() == 1) {
-    plugin::write_adapter(folder, set.methods[0]->adapter(base_model));
-    return;
-  }
+void write_adapters(const MethodSet& set, const fs::path& folder, const std::string& base_model,
+                    const model::WeightSource& source) {
+  const auto write = [&](const plugin::AttachedMethod& method, const fs::path& place) {
+    auto adapter = method.adapter(base_model);
+    restore_exact_bases(adapter, source);
+    plugin::write_adapter(place, adapter);
+  };
+  if (set.methods.size() == 1) return write(*set.methods[0], folder);
   fs::create_directories(folder);
   for (size_t i = 0; i < set.methods.size(); ++i) {
-    plugin::write_adapter(folder / (std::to_string(i) + "-" + set.methods[i]->name()), set.methods[i]->adapter(base_model));
+    write(*set.methods[i], folder / (std::to_string(i) + "-" + set.methods[i]->name()));
   }
 }
 
