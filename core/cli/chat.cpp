@@ -13,7 +13,8 @@ namespace peftlab::cli {
 namespace {
 
 struct ChatOptions {
-  std::string model, adapter, system, dtype = "auto", device = "auto";
+  LoadOptions load;
+  std::string system;
   SamplingOptions sampling;
 };
 
@@ -53,7 +54,7 @@ bool read_message(bool terminal, std::string& line) {
 }
 
 int chat(const ChatOptions& o) {
-  const auto loaded = load(o.model, o.adapter, o.dtype, o.device);
+  const auto loaded = load(o.load);
   const auto format = loaded.format();
   const bool terminal = isatty(STDIN_FILENO) != 0;
   if (terminal) std::cout << loaded.title << "\n" << kHelp;
@@ -76,11 +77,8 @@ int chat(const ChatOptions& o) {
 void add_chat(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("chat", "Talk with a tuned or base model");
   auto o = std::make_shared<ChatOptions>();
-  verb->add_option("model", o->model, "a run's folder, or a model: Hugging Face folder, GGUF file, or name in models.json")->required();
-  verb->add_option("--adapter", o->adapter, "adapter folder or GGUF adapter to put on the model");
+  o->load.add_to(*verb);
   verb->add_option("--system", o->system, "system message");
-  verb->add_option("--dtype", o->dtype, "type of the frozen weights: auto, bf16, f32")->capture_default_str();
-  verb->add_option("--device", o->device, "auto, cpu or cuda")->capture_default_str();
   o->sampling.add_to(*verb);
   set_example(*verb, "peftlab chat runs/roads_lora/seed0-1a2b3c4d");
   verb->callback([o, &action] { action = [o] { return chat(*o); }; });

@@ -2,7 +2,9 @@
 #include <iostream>
 
 #include "core/cli/commands.h"
+#include "core/cli/loaded.h"
 #include "core/io/gguf.h"
+#include "core/lab/adapter_base.h"
 #include "core/lab/gguf_adapter.h"
 #include "core/lab/loaded_model.h"
 #include "core/lab/method_set.h"
@@ -17,7 +19,7 @@ namespace fs = std::filesystem;
 
 struct ExportOptions {
   std::string from, folder, dtype = "auto", model;
-  bool hugging_face = false, adapter = false, gguf_adapter = false;
+  bool hugging_face = false, adapter = false, gguf_adapter = false, other_base = false;
 };
 
 int export_model(const ExportOptions& o) {
@@ -45,8 +47,9 @@ fs::path ready(const fs::path& path) {
   return target;
 }
 
-void write_folder(const std::string& shown, const fs::path& place, const Adapter& adapter) {
-  plugin::write_adapter(ready(place), adapter);
+void write_folder(const std::string& shown, const fs::path& place, const Adapter& adapter,
+                  const std::optional<plugin::BaseModel>& base) {
+  plugin::write_adapter(ready(place), adapter, base);
   const auto* type = adapter.config.find("peft_type");
   const std::string kind = type != nullptr && type->is_text() ? type->text() : "unknown";
   std::cout << shown << ": adapter of type " << kind << "\n";
@@ -86,6 +89,7 @@ Attached attached(const ExportOptions& o) {
   } catch (const ConfigError& error) {
     throw ConfigError(std::string(error.what()) + (o.model.empty() ? "; or give the base model with --model" : ""));
   }
+  if (!o.other_base) lab::check_base(adapter_of(o.from), *all.source);
   model::Reading reading = lab::reading_of(record, *all.source);
   reading.lazily = true;
   all.decoder = std::make_unique<model::Decoder>(*all.source, torch::kFloat32, torch::kCPU, reading);
@@ -98,13 +102,14 @@ int export_adapter(const ExportOptions& o) {
   const auto from = adapter_of(o.from);
   if (lab::is_gguf_adapter(from)) {
     const auto all = attached(o);
-    write_folder(o.folder, o.folder, all.methods.methods.front()->adapter(all.base_model));
+    // A GGUF adapter says nothing of what it was trained on, so neither does its copy.
+    write_folder(o.folder, o.folder, all.methods.methods.front()->adapter(all.base_model), std::nullopt);
     return kDone;
   }
   for (const auto& folder : lab::adapter_folders(from)) {
     const bool alone = folder == from;
     const fs::path place = alone ? fs::path(o.folder) : fs::path(o.folder) / folder.filename();
-    write_folder(place.string(), place, plugin::read_adapter(folder));
+    write_folder(place.string(), place, plugin::read_adapter(folder), plugin::trained_on(folder));
   }
   return kDone;
 }
@@ -134,6 +139,7 @@ int run_export(const ExportOptions& o) {
   if (!o.hugging_face && o.dtype != "auto")
     throw ConfigError("export: --dtype goes with --hf; an adapter keeps its numbers");
   if (o.hugging_face && !o.model.empty()) throw ConfigError("export: --model goes with an adapter");
+  if (o.hugging_face && o.other_base) throw ConfigError("export: --other-base goes with an adapter");
   if (o.gguf_adapter) return export_gguf_adapter(o);
   if (o.adapter) return export_adapter(o);
   model::check_new_folder(o.folder);
@@ -154,6 +160,7 @@ void add_export(CLI::App& app, Action& action) {
   verb->add_option("folder", o->folder, "the folder to make; with --gguf-adapter also a file that ends in .gguf")
       ->required();
   verb->add_option("--model", o->model, "base model of an adapter, where neither run nor adapter names it");
+  add_other_base(*verb, o->other_base);
   verb->add_option("--dtype", o->dtype,
                    "type of the weights: auto (as they are kept; quantised ones become bf16), bf16, f16, f32")
       ->capture_default_str();

@@ -2,7 +2,9 @@
 #include <iostream>
 
 #include "core/cli/commands.h"
+#include "core/cli/loaded.h"
 #include "core/evaluate/generate.h"
+#include "core/lab/adapter_base.h"
 #include "core/lab/loaded_model.h"
 #include "core/lab/method_set.h"
 #include "core/lab/places.h"
@@ -14,7 +16,7 @@ namespace {
 
 struct ForwardOptions {
   std::string model, input, output, adapter, dtype = "f32";
-  bool grad = false, ignore_eos = false;
+  bool grad = false, ignore_eos = false, other_base = false;
   int64_t generate = 0;
 };
 
@@ -138,6 +140,7 @@ int forward(const ForwardOptions& o) {
   const auto rows = read_rows(in, o.input);
   const auto source = model::open_weights(path);
   check_ids(rows, source->spec().shape.vocab_size, o.input);
+  if (!o.adapter.empty() && !o.other_base) lab::check_base(o.adapter, *source);
   model::Decoder decoder(*source, lab::choose_type(o.dtype, torch::kCPU), torch::kCPU);
   lab::MethodSet methods;
   if (!o.adapter.empty()) methods = lab::attach_adapter(decoder, o.adapter, nullptr);
@@ -167,6 +170,7 @@ void add_forward(CLI::App& app, Action& action) {
   verb->add_option("--input", o->input, "safetensors with input_ids and, if wanted, attention_mask and labels: int64 (B, T)")->required();
   verb->add_option("--output", o->output, "safetensors to write: logits, loss, grad.NAME or generated")->required();
   verb->add_option("--adapter", o->adapter, "adapter folder");
+  add_other_base(*verb, o->other_base);
   verb->add_option("--dtype", o->dtype, "type of the frozen weights: auto, bf16, f32, f64")->capture_default_str();
   verb->add_flag("--grad", o->grad, "write the gradient of the loss for the adapter's tensors, or for every weight");
   verb->add_option("--generate", o->generate, "write this many greedy tokens instead")->check(CLI::Range(int64_t{1}, int64_t{1} << 20));

@@ -11,7 +11,7 @@ namespace peftlab::cli {
 namespace {
 
 struct GenerateOptions {
-  std::string model, adapter, dtype = "auto", device = "auto";
+  LoadOptions load;
   std::vector<std::string> prompts, stop;
   bool chat = false, json = false;
   SamplingOptions sampling;
@@ -35,7 +35,7 @@ std::vector<int64_t> ids_of(const Loaded& loaded, const data::ChatFormat* format
 
 int generate(const GenerateOptions& o) {
   const auto prompts = prompts_of(o);
-  const auto loaded = load(o.model, o.adapter, o.dtype, o.device);
+  const auto loaded = load(o.load);
   const auto format = o.chat ? loaded.format() : nullptr;
   std::vector<std::vector<int64_t>> ids;
   for (const auto& prompt : prompts) {
@@ -66,14 +66,11 @@ int generate(const GenerateOptions& o) {
 void add_generate(CLI::App& app, Action& action) {
   auto* verb = app.add_subcommand("generate", "Continue prompts");
   auto o = std::make_shared<GenerateOptions>();
-  verb->add_option("model", o->model, "a run's folder, or a model: Hugging Face folder, GGUF file, or name in models.json")->required();
-  verb->add_option("--adapter", o->adapter, "adapter folder or GGUF adapter to put on the model");
+  o->load.add_to(*verb);
   verb->add_option("--prompt", o->prompts, "text to continue; may be given several times; without it, one a line from standard input");
   verb->add_option("--stop", o->stop, "end where this text appears; may be given several times");
   verb->add_flag("--chat", o->chat, "put each prompt into the model's chat template");
   verb->add_flag("--json", o->json, "print one JSON object a line");
-  verb->add_option("--dtype", o->dtype, "type of the frozen weights: auto, bf16, f32")->capture_default_str();
-  verb->add_option("--device", o->device, "auto, cpu or cuda")->capture_default_str();
   o->sampling.add_to(*verb);
   set_example(*verb, "peftlab generate smollm2-135m-instruct --chat --prompt 'What is rain?'");
   verb->callback([o, &action] { action = [o] { return generate(*o); }; });

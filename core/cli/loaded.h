@@ -1,6 +1,7 @@
 // A model for the verbs that answer: base model, or base model with the adapter of a run.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
@@ -22,8 +23,19 @@ struct Loaded {
   std::unique_ptr<data::ChatFormat> format() const;
 };
 
-/// `name`: a run's folder (its adapter on its base model), or a model. `adapter`: an adapter folder put on the model instead.
-/// `dtype` as choose_type takes it, `device` "auto", "cpu" or "cuda".
-Loaded load(const std::string& name, const std::string& adapter, const std::string& dtype, const std::string& device);
+struct LoadOptions {
+  std::string model, adapter, dtype = "auto", device = "auto";
+  bool other_base = false;
+
+  void add_to(CLI::App& verb);
+};
+
+/// `model`: a run's folder (its adapter on its base model), or a model. `adapter`: an adapter folder put on the model
+/// instead. `dtype` as choose_type takes it, `device` "auto", "cpu" or "cuda". Throws ConfigError as check_base does
+/// unless `other_base`.
+Loaded load(const LoadOptions& options);
+
+/// "--other-base".
+void add_other_base(CLI::App& verb, bool& other_base);
 
 }  // namespace peftlab::cli

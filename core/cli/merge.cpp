@@ -6,6 +6,8 @@
 #include <iostream>
 
 #include "core/cli/commands.h"
+#include "core/cli/loaded.h"
+#include "core/lab/adapter_base.h"
 #include "core/lab/loaded_model.h"
 #include "core/lab/places.h"
 #include "core/lab/run_folder.h"
@@ -21,6 +23,7 @@ constexpr int64_t kPromptLength = 24;  // ids, for a model without a tokenizer
 
 struct MergeOptions {
   std::string from, adapter, folder, dtype = "auto";
+  bool other_base = false;
 };
 
 struct Inputs {
@@ -85,6 +88,7 @@ int merge(const MergeOptions& o) {
   model::check_new_folder(o.folder);
   const auto inputs = inputs_of(o);
   const auto source = model::open_weights(inputs.model);
+  if (!o.other_base) lab::check_base(inputs.adapter, *source);
   const auto tokenizer = tokenizer_of(inputs.model);
   model::Decoder decoder(*source, torch::kFloat32, torch::kCPU, lab::reading_of(inputs.record, *source));
   const auto quantized = model::quantized_matrices(decoder.weights());
@@ -108,6 +112,7 @@ void add_merge(CLI::App& app, Action& action) {
   verb->add_option("from", o->from, "a run's folder, or a model with --adapter")->required();
   verb->add_option("folder", o->folder, "the Hugging Face folder to make")->required();
   verb->add_option("--adapter", o->adapter, "adapter folder to fold into the model");
+  add_other_base(*verb, o->other_base);
   verb->add_option("--dtype", o->dtype, "type of the weights: auto (the model's; bf16 for GGUF's blocks, f32 for four bits), bf16, f16, f32")
       ->capture_default_str();
   set_example(*verb, "peftlab merge runs/roads_lora/seed0-1a2b3c4d roads-model");

@@ -160,6 +160,11 @@ void FolderWriter::commit(const Json& about) {
   temporary_.clear();
 }
 
+Json manifest_about(const Json& manifest) {
+  if (!manifest.is_object() || manifest.value("format", Json()) != kFormat) return nullptr;
+  return manifest.value("about", Json());
+}
+
 Json verify_folder(const fs::path& folder) {
   const Document manifest = read_json(folder / kManifestName);
   Mistakes mistakes;

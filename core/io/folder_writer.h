@@ -50,4 +50,7 @@ void put_in_place(const std::filesystem::path& temporary, const std::filesystem:
 /// was written with. Files that it does not list are let be. Throws ConfigError with one line for each mistake.
 Json verify_folder(const std::filesystem::path& folder);
 
+/// The `about` of a manifest that was read; null where the JSON is no manifest of peftlab's.
+Json manifest_about(const Json& manifest);
+
 }  // namespace peftlab::io

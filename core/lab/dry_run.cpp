@@ -1,6 +1,7 @@
 #include <sstream>
 
 #include "core/data/task/task.h"
+#include "core/lab/adapter_base.h"
 #include "core/lab/method_set.h"
 #include "core/lab/places.h"
 #include "core/lab/run.h"
@@ -20,12 +21,15 @@ int64_t training_examples(const data::Task& task) {
   return 0;
 }
 
-std::string model_line(const ModelChoice& model) {
+/// What is there already is checked; a model of the list may have yet to be fetched.
+std::string model_line(const Experiment& experiment) {
+  const ModelChoice& model = experiment.model;
   if (model.path.empty()) {
     if (!is_listed("models.json", model.name)) model_path(model.name);  // says what is wrong
     return model.name + " of models.json, fetched into " + cache_folder().string() + " where it is missing";
   }
-  model::open_weights(model.path);
+  const auto source = model::open_weights(model.path);
+  check_base(experiment, model.path, [&] { return source->hash(); });
   return model.path.string();
 }
 
@@ -49,8 +53,9 @@ std::string describe_run(Experiment experiment) {
   const auto created = create_methods(experiment);
   const data::Task task = data::load_task(experiment.task);
   std::ostringstream out;
-  out << experiment.name << ", seed " << experiment.seed << "\n  about    " << experiment.about << "\n  model    " << model_line(experiment.model)
-      << "\n" << quantize_line(experiment.model) << "  task     " << task.path.string() << "\n  data     " << data_line(task) << "\n";
+  out << experiment.name << ", seed " << experiment.seed << "\n  about    " << experiment.about << "\n  model    "
+      << model_line(experiment) << "\n" << quantize_line(experiment.model) << "  task     " << task.path.string()
+      << "\n  data     " << data_line(task) << "\n";
   for (const auto& method : created) out << "  method   " << method.name() << " " << method.options.dump() << "\n";
   const int64_t examples = training_examples(task);
   if (examples > 0) {

@@ -61,6 +61,7 @@ Json Experiment::resolved() const {
                  {"task", name_or_null(task)},
                  {"method", resolved_methods(methods)},
                  {"adapter", name_or_null(adapter)},
+                 {"other_base", other_base},
                  {"seed", seed},
                  {"seeds", seeds},
                  {"device", name_of(device)},
@@ -72,6 +73,7 @@ std::string Experiment::hash() const {
   Json identity = resolved();
   identity.erase("about");
   identity.erase("seeds");
+  identity.erase("other_base");
   return io::sha256_hex(identity.dump());
 }
 

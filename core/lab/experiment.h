@@ -40,6 +40,7 @@ struct Experiment {
   std::filesystem::path task;  // the task file, absolute
   std::vector<MethodChoice> methods;
   std::filesystem::path adapter;  // where the trained tensors start from, absolute; empty: from the method's own start
+  bool other_base = false;        // that adapter may have been trained on another base model
   int64_t seed = 0;
   std::vector<int64_t> seeds;  // of a comparison; {seed} if the experiment names none
   Device device = Device::automatic;
@@ -50,8 +51,8 @@ struct Experiment {
   /// its defaults is in it once `methods[i].options` holds what its library made of them.
   io::Json resolved() const;
 
-  /// SHA-256 of resolved() without `about` and `seeds`, which change no result. Says nothing of what model, task,
-  /// adapter and texts hold: their own hashes do.
+  /// SHA-256 of resolved() without `about`, `seeds` and `other_base`, which change no result. Says nothing of what
+  /// model, task, adapter and texts hold: their own hashes do.
   std::string hash() const;
 };
 

@@ -51,6 +51,8 @@ Experiment ExperimentReader::read() {
   experiment.task = read_task();
   experiment.methods = read_methods();
   experiment.adapter = read_adapter();
+  experiment.other_base =
+      root_.flag("other_base", false, "let the adapter start on another base model than it was trained on");
   experiment.seed = root_.integer("seed", 0, "all that is random in a run follows from it", {.least = 0});
   experiment.seeds = read_seeds(experiment.seed);
   const std::string device = root_.choice("device", "auto", {"auto", "cpu", "cuda"}, "where the run computes");

@@ -2,6 +2,7 @@
 
 #include "core/data/model_chat_format.h"
 #include "core/io/sha256.h"
+#include "core/lab/adapter_base.h"
 #include "core/lab/gguf_adapter.h"
 #include "core/lab/method_set.h"
 #include "core/lab/places.h"
@@ -41,6 +42,7 @@ IdentityFinder::Found IdentityFinder::operator()(Experiment& experiment) {
     path = known;
   }
   const Model& model = model_at(path);
+  check_base(experiment, path, [&] { return model.hash; });
   const Data& data = data_of(experiment.task);
   const auto device = choose_device(experiment.device);
   const Sources sources = {model.hash,      data.hash,    data.task_hash,

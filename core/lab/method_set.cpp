@@ -90,12 +90,12 @@ MethodSet attach_adapter(model::Decoder& decoder, const fs::path& folder, const 
   return set;
 }
 
-void write_adapters(const MethodSet& set, const fs::path& folder, const std::string& base_model,
+void write_adapters(const MethodSet& set, const fs::path& folder, const plugin::BaseModel& base,
                     const model::WeightSource& source) {
   const auto write = [&](const plugin::AttachedMethod& method, const fs::path& place) {
-    auto adapter = method.adapter(base_model);
+    auto adapter = method.adapter(base.name);
     restore_exact_bases(adapter, source);
-    plugin::write_adapter(place, adapter);
+    plugin::write_adapter(place, adapter, base);
   };
   if (set.methods.size() == 1) return write(*set.methods[0], folder);
   fs::create_directories(folder);

@@ -38,9 +38,9 @@ std::vector<std::filesystem::path> adapter_folders(const std::filesystem::path& 
 /// Attaches the adapter of a folder or a GGUF file, or all adapters of a run's adapter folder with one subfolder a method.
 MethodSet attach_adapter(model::Decoder& decoder, const std::filesystem::path& folder, const text::Tokenizer* tokenizer);
 
-/// Writes one adapter into `folder`, or several into subfolders "0-<name>", "1-<name>" of it; frozen weights in them
-/// are those of `source`, from which the model was read.
-void write_adapters(const MethodSet& set, const std::filesystem::path& folder, const std::string& base_model,
+/// Writes one adapter into `folder`, or several into subfolders "0-<name>", "1-<name>" of it. `base`: what they were
+/// trained on; frozen weights in them are those of `source`, from which the model was read.
+void write_adapters(const MethodSet& set, const std::filesystem::path& folder, const plugin::BaseModel& base,
                     const model::WeightSource& source);
 
 }  // namespace peftlab::lab

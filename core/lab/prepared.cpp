@@ -1,6 +1,7 @@
 #include "core/lab/prepared.h"
 
 #include "core/evaluate/task_score.h"
+#include "core/lab/adapter_base.h"
 #include "core/lab/gguf_adapter.h"
 #include "core/lab/places.h"
 
@@ -11,6 +12,7 @@ Prepared::Prepared(Experiment wanted, Display& display) : experiment(std::move(w
   display.phase("reads model and data", 0);
   const auto path = experiment.model.path.empty() ? model_path(experiment.model.name) : experiment.model.path;
   files = std::make_unique<ModelFiles>(path);
+  check_base(experiment, path, [&] { return files->hash; });
   tokenizer = std::make_unique<text::Tokenizer>(load_tokenizer(path));
   format = data::make_chat_format(*tokenizer, path.string());
   work = std::make_unique<Workload>(load_workload(experiment, *format, files->source->spec().max_positions));

@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 constexpr const char* kConfigName = "adapter_config.json";
 constexpr const char* kTensorsName = "adapter_model.safetensors";
 constexpr const char* kPickleName = "adapter_model.bin";
+constexpr const char* kBaseKey = "base_model";  // of the manifest's "about"
 
 std::string type_of(const Adapter& adapter) {
   const Value* type = adapter.config.find("peft_type");
@@ -101,12 +102,29 @@ Adapter read_adapter(const fs::path& folder) {
   return adapter;
 }
 
-void write_adapter(const fs::path& folder, const Adapter& adapter) {
+void write_adapter(const fs::path& folder, const Adapter& adapter, const std::optional<BaseModel>& base) {
   io::FolderWriter writer(folder);
   const nlohmann::json sorted = to_json(adapter.config);
   writer.add(kConfigName, sorted.dump(2));
   write_tensors(writer.folder() / kTensorsName, adapter.tensors);
-  writer.commit();
+  io::Json about = io::Json::object();
+  if (base) about[kBaseKey] = {{"name", base->name}, {"sha256", base->sha256}};
+  writer.commit(about);
+}
+
+std::optional<BaseModel> trained_on(const fs::path& folder) {
+  if (!fs::exists(folder / io::kManifestName)) return std::nullopt;
+  const auto document = io::read_json(folder / io::kManifestName);
+  const auto about = io::manifest_about(document.value);
+  if (!about.is_object() || !about.contains(kBaseKey)) return std::nullopt;
+  const auto& base = about.at(kBaseKey);
+  if (base.is_object() && base.contains("name") && base.at("name").is_string() && base.contains("sha256") &&
+      base.at("sha256").is_string()) {
+    return BaseModel{base.at("name"), base.at("sha256")};
+  }
+  throw ConfigError(document.where("/about/base_model") +
+                    ": /about/base_model: expected an object with the texts \"name\" and \"sha256\", got " +
+                    io::shown(base));
 }
 
 CreatedMethod create_from_adapter(const Adapter& adapter, const std::string& where) {

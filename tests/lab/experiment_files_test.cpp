@@ -40,7 +40,7 @@ TEST_F(ExperimentFile, ForgettingAndFreePromptsComeFromTheLibrary) {
 TEST_F(ExperimentFile, TheHashIsOfWhatChangesResults) {
   const auto hash = load(kWhole).hash();
   EXPECT_EQ(hash.size(), 64u);
-  EXPECT_EQ(load(kWhole, {"/about=other", "/seeds=[1,2]"}).hash(), hash);
+  EXPECT_EQ(load(kWhole, {"/about=other", "/seeds=[1,2]", "/other_base=true"}).hash(), hash);
   EXPECT_EQ(load(kWhole, {"/train/epochs=3", "/train/schedule=linear", "/train/learning_rate=0.001"}).hash(), hash);
   EXPECT_NE(load(kWhole, {"/seed=1"}).hash(), hash);
   EXPECT_NE(load(kWhole, {"/train/epochs=2"}).hash(), hash);

@@ -154,6 +154,29 @@ TEST(AdapterFolder, ReplacesAFolderAsAWhole) {
   EXPECT_THAT(thrown<RunError>([&] { write_adapter(scratch / "no/such/parent", first); }), HasSubstr("no/such/parent"));
 }
 
+TEST(AdapterFolder, TheManifestNamesTheBaseModelWhereItIsKnown) {
+  const Scratch scratch;
+  const auto adapter = read_adapter(kGolden / "lora");
+  EXPECT_FALSE(trained_on(kGolden / "lora").has_value());
+  EXPECT_FALSE(trained_on(scratch / "absent.gguf").has_value());
+  write_adapter(scratch / "a", adapter);
+  EXPECT_FALSE(trained_on(scratch / "a").has_value());
+  write_adapter(scratch / "a", adapter, BaseModel{"some/base", "12ab"});
+  ASSERT_TRUE(trained_on(scratch / "a").has_value());
+  EXPECT_EQ(trained_on(scratch / "a")->name, "some/base");
+  EXPECT_EQ(trained_on(scratch / "a")->sha256, "12ab");
+
+  // A file of that name that somebody else wrote is none of ours; one of ours is not guessed at.
+  std::ofstream(scratch / "a/manifest.json") << R"({"about": {"base_model": 3}})";
+  EXPECT_FALSE(trained_on(scratch / "a").has_value());
+  std::ofstream(scratch / "a/manifest.json")
+      << R"({"format": "peftlab-manifest-1", "about": {"base_model": {"name": "b"}}})";
+  EXPECT_THAT(thrown<ConfigError>([&] { trained_on(scratch / "a"); }),
+              AllOf(HasSubstr("manifest.json:1:"), HasSubstr("/about/base_model: expected an object with the texts")));
+  std::ofstream(scratch / "a/manifest.json") << "{";
+  EXPECT_THAT(thrown<ConfigError>([&] { trained_on(scratch / "a"); }), HasSubstr("manifest.json:1:"));
+}
+
 TEST(TensorFile, KeepsTypesAndRefusesOthers) {
   const Scratch scratch;
   const Tensors tensors = {{"a", torch::rand({2, 3}).to(torch::kBFloat16)}, {"b", torch::arange(4)}, {"c", torch::zeros({0, 3})},
