@@ -1,9 +1,8 @@
 #include "core/lab/experiment.h"
 
-#include <cstdlib>
-
 #include "core/io/sha256.h"
 #include "core/lab/experiment_reader.h"
+#include "core/lab/places.h"
 #include "core/lab/resolved_settings.h"
 
 namespace peftlab::lab {
@@ -19,8 +18,7 @@ fs::path find_library(const fs::path& file) {
     if (fs::is_regular_file(folder / "models.json", error)) return folder;
     if (!folder.has_relative_path()) break;
   }
-  const char* root = std::getenv("PEFTLAB_ROOT");
-  const fs::path folder = root ? fs::absolute(fs::path(root) / "experiments") : fs::path();
+  const fs::path folder = experiments_folder();
   return fs::is_regular_file(folder / "models.json", error) ? folder : fs::path();
 }
 

@@ -57,8 +57,8 @@ struct Experiment {
 };
 
 /// Reads an experiment, what it extends, and the values set on the command line. `library` is the folder of
-/// models.json, tasks/ and forgetting/; empty: the nearest folder above `file` that has a models.json, else that of
-/// $PEFTLAB_ROOT. Throws ConfigError with all mistakes, each at the place that gave the value.
+/// models.json, tasks/ and forgetting/; empty: the nearest folder above `file` that has a models.json, else
+/// experiments_folder(). Throws ConfigError with all mistakes, each at the place that gave the value.
 Experiment load_experiment(const std::filesystem::path& file, const std::vector<Override>& overrides = {},
                            std::filesystem::path library = {});
 

@@ -44,6 +44,25 @@ expect 0 env PEFTLAB_METHODS="$PWD/built" "$prefix/bin/peftlab" methods
 cat out err >both
 holds both outside_method
 
+# An experiment outside the prefix names models, tasks and texts of the prefix, or of PEFTLAB_EXPERIMENTS.
+installed() { env -u PEFTLAB_ROOT -u PEFTLAB_EXPERIMENTS PEFTLAB_METHODS="$PWD/built" "$@"; }
+cat >own.json <<'END'
+{ "about": "outside", "model": "smollm2-135m-instruct", "task": "roads", "method": "outside_method",
+  "train": { "max_steps": 2, "learning_rate": 1e-3 } }
+END
+expect 0 installed "$prefix/bin/peftlab" run --dry-run own.json
+holds out 'smollm2-135m-instruct of models.json' "$prefix/share/peftlab/experiments/tasks/roads.json" 'nothing was started'
+expect 0 installed "$prefix/bin/peftlab" new-method m2
+expect 0 installed "$prefix/bin/peftlab" run --dry-run m2/m2.json --set /method=outside_method
+holds out 'smollm2-135m-instruct of models.json' 'nothing was started'
+mkdir lists
+echo '{ "mine": {} }' >lists/models.json
+given=(--set /model=mine --set "/task=$prefix/share/peftlab/experiments/tasks/roads.json" --set /evaluate/forgetting=false)
+expect 0 installed PEFTLAB_EXPERIMENTS="$PWD/lists" "$prefix/bin/peftlab" run --dry-run own.json "${given[@]}"
+holds out 'mine of models.json'
+expect 2 installed "$prefix/bin/peftlab" run --dry-run own.json "${given[@]}"
+holds err "there is no model 'mine'"
+
 # What can not work is said when it is configured or linked.
 mkdir -p other/share/cmake/Torch other/share/cmake/Caffe2 other/lib
 echo 'set(PACKAGE_VERSION "2.7.0")' >other/share/cmake/Torch/TorchConfigVersion.cmake
