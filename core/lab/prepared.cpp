@@ -26,7 +26,7 @@ void Prepared::load_model() {
   decoder->weights().load_rest();
   files->source->release_pages();
   if (!experiment.adapter.empty()) load_start();
-  train::check_lengths(*decoder, evaluate::training_sequences(work->examples("train")));
+  train::check_job(job());
 }
 
 void Prepared::load_start() {

@@ -28,8 +28,8 @@ struct Prepared {
   /// Everything but the weights. Throws ConfigError with all mistakes of a part.
   Prepared(Experiment experiment, Display& display);
 
-  /// Reads the weights, attaches the methods, loads the adapter that the experiment starts from, and checks that all training
-  /// examples have room. Throws ConfigError.
+  /// Reads the weights, attaches the methods, loads the adapter that the experiment starts from, and checks that all
+  /// training examples have room and that the methods can work with the plan. Throws ConfigError.
   void load_model();
 
   /// The training loop's job, without checkpoints and evaluation. Lives no longer than this.

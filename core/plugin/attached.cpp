@@ -29,6 +29,23 @@ void add_state(Tensors& state, std::set<const void*>& seen, const std::string& p
   for (const auto& item : module.named_buffers()) add(item.key(), item.value());
 }
 
+// Runs the library's code: what it throws is told with its path, what the user can mend with the place of the options.
+template <typename Action>
+void run_code(const CreatedMethod& created, const std::string& when, Action action) {
+  const std::string library = created.library.path.string(), method = "method '" + created.name() + "'";
+  try {
+    action();
+  } catch (const PluginError&) {
+    throw;
+  } catch (const ConfigError& error) {
+    throw ConfigError(created.where + ": " + error.what() + " (" + method + " of " + library + ")");
+  } catch (const std::exception& error) {
+    throw PluginError(library + ": " + method + " failed while it " + when + ": " + error.what());
+  } catch (...) {
+    throw PluginError(library + ": " + method + " threw something that is no std::exception while it " + when);
+  }
+}
+
 }  // namespace
 
 AttachedMethod::AttachedMethod(CreatedMethod created, FilledPoints& points, const Adapter* loaded)
@@ -40,21 +57,10 @@ AttachedMethod::AttachedMethod(CreatedMethod created, FilledPoints& points, cons
 }
 
 void AttachedMethod::attach(FilledPoints& points, const Adapter* loaded) {
-  const auto library = created_.library.path.string();
   std::set<const torch::nn::Module*> before;
   for (const auto& point : points.filled()) before.insert(point.patch.get());
   points.set_filler(name());
-  try {
-    created_.method->attach(points, loaded);
-  } catch (const PluginError&) {
-    throw;
-  } catch (const ConfigError& error) {
-    throw ConfigError(created_.where + ": " + error.what() + " (method '" + name() + "' of " + library + ")");
-  } catch (const std::exception& error) {
-    throw PluginError(library + ": method '" + name() + "' failed while it was attached to the model: " + error.what());
-  } catch (...) {
-    throw PluginError(library + ": method '" + name() + "' threw something that is no std::exception while it was attached");
-  }
+  run_code(created_, "was attached to the model", [&] { created_.method->attach(points, loaded); });
   for (const auto& point : points.filled()) {
     if (!before.contains(point.patch.get())) filled_.push_back(point);
   }
@@ -88,6 +94,12 @@ void AttachedMethod::add_trainable(const std::string& prefix, const torch::nn::M
     }
     trainable_.push_back({peft_name, tensor, created_.method->group(peft_name, tensor)});
   }
+}
+
+void AttachedMethod::begin(const TrainingPlan& plan) {
+  if (begun_ && begun_->num_steps == plan.num_steps && begun_->learning_rate == plan.learning_rate) return;
+  run_code(created_, "was told of the run's plan", [&] { created_.method->begin(plan); });
+  begun_ = plan;
 }
 
 void AttachedMethod::train(bool on) {

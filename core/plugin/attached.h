@@ -1,6 +1,7 @@
 // A method on a model: what it trains, under which names, and how that is saved.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,10 @@ class AttachedMethod {
   const CreatedMethod& created() const { return created_; }
   std::string name() const { return created_.name(); }
   const std::vector<FilledPoint>& filled() const { return filled_; }
+  /// Tells the method what is planned, once however often the same plan is told. Throws ConfigError, beginning with
+  /// where the options stand and ending with the library's path, for a plan it refuses; PluginError when it throws
+  /// anything else.
+  void begin(const TrainingPlan& plan);
   /// Training or evaluation: of the method and of its patches.
   void train(bool on);
 
@@ -54,6 +59,7 @@ class AttachedMethod {
 
   CreatedMethod created_;
   std::vector<FilledPoint> filled_;
+  std::optional<TrainingPlan> begun_;
   std::vector<Trainable> trainable_;
 };
 

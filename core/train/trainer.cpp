@@ -61,8 +61,7 @@ class Run {
   }
 
   void start() {
-    check_lengths(*job_.decoder, job_.examples);
-    for (auto* method : job_.methods) method->method().begin({plan_.num_steps, job_.settings.learning_rate});
+    check_job(job_);
     job_.decoder->set_checkpointing(job_.settings.gradient_checkpointing);
     std::vector<std::string> notes;
     if (const auto saved = checkpoints_.resume(job_.methods, updater_, notes)) {
@@ -186,8 +185,6 @@ class Run {
   Progress progress_;
 };
 
-}  // namespace
-
 void check_lengths(const model::Decoder& decoder, const std::vector<model::Sequence>& examples) {
   const int64_t num_virtual = decoder.num_virtual_positions();
   const int64_t most = decoder.spec().max_positions - num_virtual;
@@ -200,6 +197,14 @@ void check_lengths(const model::Decoder& decoder, const std::vector<model::Seque
                       "; set \"max_length\" of \"train\" to at most " + std::to_string(most) +
                       " or take fewer virtual tokens");
   }
+}
+
+}  // namespace
+
+void check_job(const Job& job) {
+  check_lengths(*job.decoder, job.examples);
+  const auto plan = make_plan(job.settings, static_cast<int64_t>(job.examples.size()));
+  for (auto* method : job.methods) method->begin({plan.num_steps, job.settings.learning_rate});
 }
 
 Outcome train(const Job& job, Observer& observer) {

@@ -71,9 +71,10 @@ struct Outcome {
   TrainingBytes bytes;            // at the end
 };
 
-/// Throws ConfigError for an example that has no room behind virtual tokens, which its own limit did not count. train() asks this
-/// too; before it costs anything is better.
-void check_lengths(const model::Decoder& decoder, const std::vector<model::Sequence>& examples);
+/// What train() asks first, before anything that costs time: throws ConfigError for an example that has no room behind
+/// virtual tokens, which its own limit did not count, and for a plan that a method refuses. REQUIRES: the methods hold
+/// what they start from.
+void check_job(const Job& job);
 
 /// Trains, from the newest good checkpoint if there is one. Throws RunError with step, examples and last checkpoint when a loss
 /// or gradient is not finite (unless the settings say to skip), and ConfigError for a plan a method refuses.

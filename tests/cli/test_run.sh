@@ -41,6 +41,16 @@ holds err '/adapter: there is no folder or GGUF file'
 expect 2 "$PEFTLAB" run toy.json --out crowded --set '/method={"name": "prompt_tuning", "num_virtual_tokens": 110}'
 holds err 'with 110 virtual tokens before them the model has positions for 18'
 lacks err 'base model on'
+
+# So is, with its place, a plan that a method refuses.
+for plan in '"tinit": 7, "tfinal": 1' '"total_steps": 9'; do
+  sed "s/\"method\": {[^}]*}/\"method\": { \"name\": \"adalora\", \"init_rank\": 3, \"target_rank\": 2, $plan }/" toy.json >plan.json
+  expect 2 "$PEFTLAB" run plan.json --out planless
+  holds err 'plan.json:1:' ': /method: t' "the run" 'optimizer steps' "(method 'adalora' of"
+  lacks err 'base model on'
+  lacks err "base model's answers"
+  rm -r planless
+done
 whole=$(digest whole)
 
 expect 0 "$PEFTLAB" run toy.json --out whole --json

@@ -41,6 +41,18 @@ TEST_F(Attached, TellsWhatAttachThrowsWithTheLibrarysPath) {
               AllOf(HasSubstr("q_proj is filled twice: by faulty and by faulty"), HasSubstr(path_), HasSubstr("test.json:1:2: /method")));
 }
 
+TEST_F(Attached, TellsAPlanOnceAndWhatTheMethodSaysAgainstIt) {
+  FakePoints points, others;
+  AttachedMethod again(created("faulty", R"({"fault":"begin_again"})"), points);
+  again.begin({6, 1e-3});
+  again.begin({6, 1e-3});
+  EXPECT_THAT(thrown<ConfigError>([&] { again.begin({7, 1e-3}); }),
+              AllOf(HasSubstr("test.json:1:2: /method: level: a second plan (method 'faulty' of "), HasSubstr(path_)));
+  AttachedMethod faulty(created("faulty", R"({"fault":"begin"})"), others);
+  EXPECT_THAT(thrown<ConfigError>([&] { faulty.begin({6, 1e-3}); }),
+              AllOf(HasSubstr(path_), HasSubstr("failed while it was told of the run's plan: no such plan")));
+}
+
 TEST_F(Attached, RefusesPatchesThatCannotBeTrained) {
   EXPECT_THAT(refusal(R"({"fault":"nothing"})"), AllOf(HasSubstr(path_), HasSubstr("trains nothing")));
   EXPECT_THAT(refusal(R"({"fault":"type"})"), AllOf(HasSubstr("is Half, expected Float"), HasSubstr("points.trainable_type()")));

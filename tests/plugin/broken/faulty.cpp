@@ -18,7 +18,8 @@ class Faulty final : public peftlab::Method {
  public:
   explicit Faulty(peftlab::Options& options)
       : fault_(options.choice("fault", "none",
-                              {"none", "create", "create_int", "create_config", "attach", "attach_int", "twice", "nothing", "type", "frozen"},
+                              {"none", "create", "create_int", "create_config", "attach", "attach_int", "twice",
+                               "nothing", "type", "frozen", "begin", "begin_again"},
                               "what goes wrong")),
         level_(options.integer("level", 3, "any number", {.least = 1, .most = 9})) {
     if (fault_ == "create") throw std::runtime_error("out of ideas");
@@ -41,7 +42,14 @@ class Faulty final : public peftlab::Method {
     }
   }
 
+  void begin(const peftlab::TrainingPlan& plan) override {
+    if (fault_ == "begin") throw std::runtime_error("no such plan");
+    if (fault_ == "begin_again" && num_steps_ != 0) throw peftlab::ConfigError("level: a second plan");
+    num_steps_ = plan.num_steps;
+  }
+
  private:
+  int64_t num_steps_ = 0;
   std::string fault_;
   int64_t level_;
 };
