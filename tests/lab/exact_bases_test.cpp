@@ -19,7 +19,7 @@ const std::string kBoth = with_name("lora", R"("rank":2,"targets":["lm_head","em
 
 Adapter written(test::Toy& toy, const model::WeightSource& source) {
   const test::Scratch scratch;
-  write_adapters(toy.set, scratch / "adapter", "base", source);
+  write_adapters(toy.set, scratch / "adapter", {"base", ""}, source);
   return plugin::read_adapter(scratch / "adapter");
 }
 
