@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/io/regex_fault.h"
 #include "peftlab/error.h"
 
 namespace peftlab {
@@ -10,16 +11,17 @@ ModuleChoice::ModuleChoice(Options& options, const std::string& key, const std::
   const auto value = options.any(key, about);
   if (value.is_null()) return;
   given_ = true;
+  const auto fault = value.is_text() ? io::regex_fault(value.text()) : "";
+  if (!fault.empty()) options.mistake(key, "'" + value.text() + "' is no regular expression: " + fault);
   try {
-    if (value.is_text()) regex_ = std::regex(value.text());
-    if (value.is_text())
-      pattern_ = value.text();
-    else
+    if (!value.is_text()) {
       names_ = value.texts();
+    } else if (fault.empty()) {
+      pattern_ = value.text();
+      regex_ = std::regex(pattern_);
+    }
   } catch (const ConfigError& error) {
     options.mistake(key, std::string(error.what()) + "; expected module names, or a regular expression");
-  } catch (const std::regex_error& error) {
-    options.mistake(key, "'" + value.text() + "' is no regular expression: " + error.what());
   }
 }
 
