@@ -39,7 +39,7 @@ class AdaLora final : public peftlab::Method {
         budget_(options, *this),
         orth_reg_weight_(options.number("orth_reg_weight", 0.5, "weight of the penalty that keeps A and B orthogonal",
                                         {.least = 0.0})),
-        points_(options, /*with_parameters=*/false),
+        points_(options, /*with_parameters=*/false, /*with_table=*/false),
         flags_(options, init_rank_) {
     if (target_rank_ <= init_rank_) return;
     options.mistake("target_rank", "is " + std::to_string(target_rank_) + ", expected at most init_rank, " +
@@ -53,7 +53,7 @@ class AdaLora final : public peftlab::Method {
       throw ConfigError("targets: the embedding table has no singular triplets here; expected matrices alone");
     };
     const auto patch = [&](const FrozenLinear& base, const Tensor& bias) {
-      if (loaded == nullptr) peftlab::check_rank(base, init_rank_);
+      if (loaded == nullptr) peftlab::check_rank(base, init_rank_, "init_rank");
       return made(base, bias, peftlab::Starts(points, loaded != nullptr));
     };
     points_.fill(points, /*loads=*/loaded != nullptr, patch, table);

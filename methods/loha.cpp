@@ -83,9 +83,11 @@ class Loha final : public peftlab::Method {
 
   void attach(peftlab::InjectionPoints& points, const peftlab::Adapter* loaded) override {
     const peftlab::Starts starts(points, loaded != nullptr);
-    for (const auto* base : targets_.matrices(points)) {
+    const auto matrices = targets_.matrices(points);
+    if (loaded == nullptr) update_.check_patterns(targets_.filled());
+    for (const auto* base : matrices) {
       const auto [rank, scale] = update_.of(base->name());
-      if (loaded == nullptr) peftlab::check_rank(*base, rank);
+      if (loaded == nullptr) update_.check_rank_of(*base);
       points.fill_weight(*base, std::make_shared<HadamardUpdate>(*base, starts, rank, scale,
                                                                  update_.dropout(base->name()), start_ == "random"));
     }

@@ -102,7 +102,9 @@ class Lokr final : public peftlab::Method {
 
   void attach(peftlab::InjectionPoints& points, const peftlab::Adapter* loaded) override {
     const peftlab::Starts starts(points, loaded != nullptr);
-    for (const auto* base : targets_.matrices(points)) {
+    const auto matrices = targets_.matrices(points);
+    if (loaded == nullptr) update_.check_patterns(targets_.filled());
+    for (const auto* base : matrices) {
       const auto [rank, scale] = update_.of(base->name());
       points.fill_weight(*base, std::make_shared<KroneckerUpdate>(*base, starts, shapes_of(*base, rank, factor_, both_),
                                                                   scale, update_.dropout(base->name()), start_));

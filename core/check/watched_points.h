@@ -39,7 +39,7 @@ class WatchedPoints final : public plugin::FilledPoints {
   void store(const FrozenLinear& base, std::shared_ptr<const WeightStorage> storage) override;
   at::Generator generator(const std::string& name) const override;
   std::vector<plugin::FilledPoint> filled() const override { return points_.filled(); }
-  void set_filler(const std::string& method) override { points_.set_filler(method); }
+  void set_filler(const std::string& method, bool reads_adapter) override { points_.set_filler(method, reads_adapter); }
 
  private:
   void refuse_if_asked(const Targets& targets) const;

@@ -71,6 +71,9 @@ class Estimator {
     if (value.is_string()) return std::regex_search(value.get<std::string>(), pattern);
     if (!value.is_structured()) return false;
     if (value.is_object() && value.contains("layers") && !value.at("layers").empty()) return true;
+    for (const auto& [key, unused] : value.items()) {
+      if (value.is_object() && std::regex_search(key, pattern)) return true;
+    }
     return std::any_of(value.begin(), value.end(), names_layers);
   }
 

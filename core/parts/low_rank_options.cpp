@@ -7,6 +7,7 @@
 #include <cmath>
 #include <regex>
 
+#include "core/parts/faults.h"
 #include "peftlab/parts/default_targets.h"
 #include "peftlab/parts/peft_form.h"
 
@@ -35,12 +36,13 @@ Fields scaled(const Fields& fields, double factor) {
 
 }  // namespace
 
-void check_rank(const FrozenLinear& base, int64_t rank) {
+void check_rank(const FrozenLinear& base, int64_t rank, const std::string& option) {
   const int64_t most = std::min(base.in(), base.out());
   if (rank <= most) return;
-  throw ConfigError("rank: " + std::to_string(rank) + " is above that of '" + base.name() + "', a matrix of " +
+  throw ConfigError(option + ": " + std::to_string(rank) + " is above that of '" + base.name() + "', a matrix of " +
                     std::to_string(base.out()) + " x " + std::to_string(base.in()) + "; expected at most " +
-                    std::to_string(most) + ", which rank_pattern can say for this module alone");
+                    std::to_string(most) +
+                    (option == "rank" ? ", which rank_pattern can say for this module alone" : ""));
 }
 
 LowRankSize::LowRankSize(Options& options, const LowRankWords& words)
@@ -75,16 +77,16 @@ std::vector<PeftName> LowRankSize::fields(const LowRankWords& words) {
   return names;
 }
 
-LowRankTargets::LowRankTargets(Options& options, bool with_parameters) {
+LowRankTargets::LowRankTargets(Options& options, bool with_parameters, bool with_table) {
   if (with_parameters)
     parameters_ = options.texts("target_parameters", {}, "weights to fill, named as parameters (\"q_proj.weight\")");
   for (const auto& name : parameters_) {
     if (!name.ends_with(".weight"))
       options.mistake("target_parameters", "expected a name that ends in '.weight', got '" + name + "'");
   }
-  targets_ =
-      options.targets("targets", parameters_.empty() ? all_linear() : Targets(),
-                      "which matrices are filled, and the embedding table where it is named; []: query and value");
+  const std::string table = with_table ? ", and the embedding table where it is named" : "";
+  targets_ = options.targets("targets", parameters_.empty() ? all_linear() : Targets(),
+                             "which matrices are filled" + table + "; []: query and value");
 }
 
 bool LowRankTargets::is_turned(const FrozenLinear& base) const {
@@ -97,7 +99,8 @@ bool LowRankTargets::names_table(const InjectionPoints& points) const {
 }
 
 std::vector<const FrozenLinear*> LowRankTargets::matrices(const InjectionPoints& points,
-                                                          const std::vector<std::string>& left_out) const {
+                                                          const std::vector<std::string>& left_out,
+                                                          Faults& faults) const {
   const auto table = table_module(points);
   auto targets = parameters_.empty() ? targets_or_known(targets_, query_value_modules(), points.shape()) : targets_;
   std::erase_if(targets.names, [&](const std::string& name) { return is_named(table, {name}); });
@@ -107,7 +110,7 @@ std::vector<const FrozenLinear*> LowRankTargets::matrices(const InjectionPoints&
   }
   for (const auto& name : parameters_) targets.names.push_back(name.substr(0, name.rfind('.')));
   if (targets.names.empty() && targets.regex.empty() && !targets.all_linear) return {};
-  auto chosen = points.weights(targets);
+  auto chosen = found_weights(points, targets, faults);
   std::erase_if(chosen, [&](const auto* base) { return is_below(base->name(), left_out); });
   return chosen;
 }

@@ -1,27 +1,49 @@
 #include "peftlab/parts/low_rank_updates.h"
 
+#include <set>
+
+#include "core/parts/faults.h"
 #include "peftlab/ops.h"
 #include "peftlab/parts/peft_form.h"
 
 namespace peftlab {
 
-LowRankPoints::LowRankPoints(Options& options, bool with_parameters)
-    : targets_(options, with_parameters), also_(options) {}
+LowRankPoints::LowRankPoints(Options& options, bool with_parameters, bool with_table)
+    : targets_(options, with_parameters, with_table), also_(options) {}
 
-void LowRankPoints::fill(InjectionPoints& points, bool loads, const MakePatch& patch, const MakeTable& table) {
-  for (const auto* base : targets_.matrices(points, also_.modules())) {
-    points.fill_weight(*base, patch(*base, also_.bias_for(points, *base)));
+void LowRankPoints::fill(InjectionPoints& points, bool loads, const MakePatch& patch, const MakeTable& table,
+                         const Check& check) {
+  Faults faults;
+  const bool all_found = fill_matrices(points, patch, faults);
+  faults.keep([&] { fill_table(points, table); });
+  if (all_found && check) faults.keep([&] { check(filled_); });
+  faults.keep([&] { also_.fill(points, filled_, loads); }, "modules_to_save");
+  faults.throw_if_any();
+}
+
+bool LowRankPoints::fill_matrices(InjectionPoints& points, const MakePatch& patch, Faults& faults) {
+  std::vector<const FrozenLinear*> bases;
+  faults.keep([&] { bases = targets_.matrices(points, also_.modules(), faults); });
+  const bool all_found = faults.empty();
+  std::set<std::string> kinds;
+  for (const auto* base : bases) {
     filled_.push_back(base->name());
     fan_in_fan_out_ = fan_in_fan_out_ || (base->fan_in_fan_out() && !names_parameters());
+    // Matrices of one name are of one size: beside a fault, one of each tells what more there is.
+    const bool is_first = kinds.insert(last_part(base->name())).second;
+    if (!faults.empty() && !is_first) continue;
+    faults.keep([&] { points.fill_weight(*base, patch(*base, also_.bias_for(points, *base))); });
     if (base->layer() < 0) bases_.add(base->name(), base->weight());
   }
-  if (targets_.names_table(points)) {
-    const auto module = table_module(points);
-    points.fill_table(table(module));
-    filled_.push_back(module);
-    bases_.add(module, kept_table(points));
-  }
-  also_.fill(points, filled_, loads);
+  return all_found;
+}
+
+void LowRankPoints::fill_table(InjectionPoints& points, const MakeTable& table) {
+  if (!targets_.names_table(points)) return;
+  const auto module = table_module(points);
+  points.fill_table(table(module));
+  filled_.push_back(module);
+  bases_.add(module, kept_table(points));
 }
 
 void LowRankPoints::write(Fields& config) const {
@@ -52,7 +74,7 @@ LowRankUpdates::LowRankUpdates(Options& options, More more)
 void LowRankUpdates::fill(InjectionPoints& points, bool loads, const MakePatch& patch, const MakeTable& table) {
   const auto of_matrix = [&](const FrozenLinear& base, const torch::Tensor& bias) {
     const auto [rank, scale] = size_.of(base.name());
-    if (!loads) check_rank(base, rank);
+    if (!loads) size_.check_rank_of(base);
     auto tensors = start_.tensors(points, base, rank, scale, lora_bias_, loads, points_.is_turned(base));
     tensors.base_bias = bias;
     return patch(base, tensors, scale);
@@ -62,7 +84,10 @@ void LowRankUpdates::fill(InjectionPoints& points, bool loads, const MakePatch& 
     const auto [a, b] = start_.table(points, module, rank, loads);
     return table(a, b, scale);
   };
-  points_.fill(points, loads, of_matrix, of_table);
+  const auto check = [&](const std::vector<std::string>& modules) {
+    if (!loads) size_.check_patterns(modules);
+  };
+  points_.fill(points, loads, of_matrix, of_table, check);
 }
 
 std::shared_ptr<LowRankPatch> LowRankUpdates::plain(const FrozenLinear& base, const LowRankTensors& tensors,

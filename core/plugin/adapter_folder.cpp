@@ -135,6 +135,7 @@ CreatedMethod create_from_adapter(const Adapter& adapter, const std::string& whe
   auto created = create_method(claim.library, document, "", mistakes);
   mistakes.throw_if_any();
   created.where = where;
+  created.where_is = {};
   return created;
 }
 

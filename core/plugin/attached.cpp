@@ -38,7 +38,7 @@ void run_code(const CreatedMethod& created, const std::string& when, Action acti
   } catch (const PluginError&) {
     throw;
   } catch (const ConfigError& error) {
-    throw ConfigError(created.where + ": " + error.what() + " (" + method + " of " + library + ")");
+    throw ConfigError(created.told(error.what()));
   } catch (const std::exception& error) {
     throw PluginError(library + ": " + method + " failed while it " + when + ": " + error.what());
   } catch (...) {
@@ -59,7 +59,7 @@ AttachedMethod::AttachedMethod(CreatedMethod created, FilledPoints& points, cons
 void AttachedMethod::attach(FilledPoints& points, const Adapter* loaded) {
   std::set<const torch::nn::Module*> before;
   for (const auto& point : points.filled()) before.insert(point.patch.get());
-  points.set_filler(name());
+  points.set_filler(name(), /*reads_adapter=*/loaded != nullptr);
   run_code(created_, "was attached to the model", [&] { created_.method->attach(points, loaded); });
   for (const auto& point : points.filled()) {
     if (!before.contains(point.patch.get())) filled_.push_back(point);

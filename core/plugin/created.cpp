@@ -30,10 +30,27 @@ std::shared_ptr<Method> made_by(const MethodLibrary& library, Options& options) 
 
 }  // namespace
 
+std::string CreatedMethod::told(const std::string& message) const {
+  std::string all;
+  std::istringstream lines(message);
+  for (std::string line; std::getline(lines, line);) {
+    const auto end = line.find(": ");
+    const auto option = end == std::string::npos ? std::string() : line.substr(0, end);
+    const bool placed = where_is && !option.empty() && options.contains(option);
+    all += (all.empty() ? "" : "\n") + (placed ? where_is(option) + line.substr(end) : where + ": " + line) +
+           " (method '" + name() + "' of " + library.path.string() + ")";
+  }
+  return all;
+}
+
 CreatedMethod create_method(const MethodLibrary& library, const io::Document& document, const io::Pointer& pointer,
                             io::Mistakes& mistakes) {
-  CreatedMethod created{library, nullptr, io::Json::object(), document.where(pointer)};
+  CreatedMethod created{library, nullptr, io::Json::object(), document.where(pointer), {}};
   if (!pointer.empty()) created.where += ": " + pointer;
+  created.where_is = [place = document.where, pointer](const std::string& option) {
+    const auto at = io::child(pointer, option);
+    return place(at) + ": " + at;
+  };
   auto state = std::make_shared<Options::State>(document, pointer, mistakes);
   state->reader.text("name", library.entry->name, "which method");
   Options options(state);

@@ -1,6 +1,7 @@
 // A method made from its options, before it meets a model.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,7 +18,13 @@ struct CreatedMethod {
   io::Json options;
   /// Where the options stand, "file:line:column: /method", or the path of an adapter folder: errors begin with it.
   std::string where;
+  /// Where one option stands, "file:line:column: /method/rank"; empty where an adapter says the options.
+  std::function<std::string(const std::string& option)> where_is;
 
+  /// What the method says on the model, a mistake a line, each behind where it belongs: a line that begins with an
+  /// option and
+  /// ": " behind that option, others behind `where`. Each ends with the method and its library.
+  std::string told(const std::string& message) const;
   std::string name() const { return library.entry->name; }
 };
 

@@ -2,8 +2,9 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <set>
+
 #include "core/io/streams.h"
-#include "core/plugin/target_match.h"
 
 namespace peftlab::plugin {
 
@@ -31,8 +32,11 @@ std::vector<KeyValue> DecoderPoints::keys_values(const std::vector<int64_t>& ids
 std::vector<const FrozenLinear*> DecoderPoints::weights(const Targets& targets) const {
   const auto& linears = decoder_.weights().linears();
   std::vector<TargetModule> modules;
-  for (const auto& slot : linears) modules.push_back({slot.base.name(), slot.base.layer(), slot.base.layer() >= 0});
-  const auto matches = match_targets(modules, targets);
+  for (const auto& slot : linears) {
+    const auto& [name, layer] = std::pair(slot.base.name(), slot.base.layer());
+    modules.push_back({name, layer, /*all_linear=*/layer >= 0, parts_of(name, layer)});
+  }
+  const auto matches = match_targets(modules, targets, rules(modules));
   std::vector<const FrozenLinear*> found;
   for (size_t i = 0; i < matches.size(); ++i) {
     if (matches[i]) found.push_back(&linears[i].base);
@@ -44,10 +48,10 @@ std::vector<const FrozenParameter*> DecoderPoints::parameters(const Targets& tar
   auto& slots = decoder_.weights().parameters();
   std::vector<TargetModule> modules;
   for (const auto& slot : slots) {
-    const std::string& name = slot.base.name();
-    modules.push_back({name.substr(0, name.rfind('.')), slot.base.layer(), /*all_linear=*/false});
+    const auto module = slot.base.name().substr(0, slot.base.name().rfind('.'));
+    modules.push_back({module, slot.base.layer(), /*all_linear=*/false, parts_of(module, slot.base.layer())});
   }
-  const auto matches = match_targets(modules, targets);
+  const auto matches = match_targets(modules, targets, rules(modules));
   std::vector<const FrozenParameter*> found;
   for (size_t i = 0; i < matches.size(); ++i) {
     if (!matches[i]) continue;
@@ -57,9 +61,34 @@ std::vector<const FrozenParameter*> DecoderPoints::parameters(const Targets& tar
   return found;
 }
 
-void DecoderPoints::claim(const std::string& point) {
+std::vector<std::string> DecoderPoints::parts_of(const std::string& module, int64_t layer) const {
+  static const model::ModuleNames usual;  // each matrix by itself
+  const auto& spec = decoder_.spec();
+  const auto is = [&](const std::vector<std::string>& names) {
+    return names.size() == 1 && layer >= 0 && module == spec.layer_name(layer, names[0]);
+  };
+  std::vector<std::string> parts;
+  if (is(spec.names.query_key_value)) parts = usual.query_key_value;
+  if (spec.mlp.gated && is(spec.names.mlp_input)) parts = usual.mlp_input;
+  for (auto& part : parts) part = part.substr(part.rfind('.') + 1);
+  return parts;
+}
+
+MatchRules DecoderPoints::rules(const std::vector<TargetModule>& modules) const {
+  std::set<std::string> here;
+  for (const auto& module : modules) here.insert(module.name);
+  MatchRules rules{{}, reads_adapter_};
+  const auto add = [&](const std::string& module) {
+    if (here.insert(module).second) rules.others.push_back(module);
+  };
+  for (const auto& slot : decoder_.weights().parameters()) add(slot.base.name().substr(0, slot.base.name().rfind('.')));
+  add(decoder_.spec().names.head);  // also where it is the embedding table
+  return rules;
+}
+
+void DecoderPoints::claim(const std::string& point, const char* is) {
   const auto [at, fresh] = claimed_.emplace(point, filler_);
-  if (!fresh) throw ConfigError(point + " is filled twice: by " + at->second + " and by " + filler_);
+  if (!fresh) throw ConfigError(point + " " + is + " filled twice: by " + at->second + " and by " + filler_);
 }
 
 // At least one position must be left for a text.
@@ -73,7 +102,7 @@ void DecoderPoints::check_positions(int64_t num_virtual) const {
 void DecoderPoints::fill_virtual_tokens(std::shared_ptr<VirtualTokens> patch) {
   const int64_t num_prefix = decoder_.prefix ? decoder_.prefix->num_virtual_tokens() : 0;
   check_positions(patch->num_virtual_tokens() + num_prefix);
-  claim("the virtual tokens");
+  claim("the virtual tokens", "are");
   decoder_.virtual_tokens = std::move(patch);
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/model/decoder.h"
 #include "core/plugin/filled_points.h"
+#include "core/plugin/target_match.h"
 
 namespace peftlab::plugin {
 
@@ -35,13 +36,21 @@ class DecoderPoints final : public FilledPoints {
   at::Generator generator(const std::string& name) const override;
 
   std::vector<FilledPoint> filled() const override;
-  void set_filler(const std::string& method) override { filler_ = method; }
+  void set_filler(const std::string& method, bool reads_adapter) override {
+    filler_ = method;
+    reads_adapter_ = reads_adapter;
+  }
 
  private:
   model::LinearSlot& slot_of(const FrozenLinear& base) const;
   model::ParameterSlot& slot_of(const FrozenParameter& base) const;
-  /// Notes who fills `point`. Throws ConfigError naming both when it is filled already.
-  void claim(const std::string& point);
+  /// Notes who fills `point`. Throws ConfigError naming both when it is filled already. `is` is the verb that goes with
+  /// it.
+  void claim(const std::string& point, const char* is = "is");
+  /// What match_targets is to know beside `modules`.
+  MatchRules rules(const std::vector<TargetModule>& modules) const;
+  /// The parts of a matrix that holds several together; empty: it is one, or no matrix.
+  std::vector<std::string> parts_of(const std::string& module, int64_t layer) const;
   /// Throws ConfigError when so many virtual tokens leave no position of the model for a text.
   void check_positions(int64_t num_virtual) const;
 
@@ -49,6 +58,7 @@ class DecoderPoints final : public FilledPoints {
   uint64_t seed_;
   Encode encode_;
   std::string filler_ = "a method";
+  bool reads_adapter_ = false;
   std::map<std::string, std::string> claimed_;  // point -> method
 };
 

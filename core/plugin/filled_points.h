@@ -25,8 +25,9 @@ class FilledPoints : public InjectionPoints {
  public:
   /// Every filled point, whoever filled it.
   virtual std::vector<FilledPoint> filled() const = 0;
-  /// Who fills from now on: named where a point would be filled twice.
-  virtual void set_filler(const std::string& method) = 0;
+  /// Who fills from now on: named where a point would be filled twice. Where an adapter is read, its `exclude` and
+  /// `layers` may match nothing.
+  virtual void set_filler(const std::string& method, bool reads_adapter) = 0;
 };
 
 }  // namespace peftlab::plugin

@@ -2,8 +2,10 @@
 
 #include <limits>
 
+#include "core/io/regex_fault.h"
 #include "core/plugin/json_value.h"
 #include "core/plugin/options_state.h"
+#include "core/plugin/target_match.h"
 
 namespace peftlab {
 namespace {
@@ -58,6 +60,12 @@ bool read_targets(const io::Json& json, Targets& targets) {
   }
   targets = std::move(read);
   return true;
+}
+
+// "" for what is a regular expression.
+std::string expression_mistake(const std::string& expression) {
+  const auto fault = io::regex_fault(expression);
+  return fault.empty() ? "" : "'" + expression + "' is no regular expression: " + fault;
 }
 
 }  // namespace
@@ -141,12 +149,16 @@ Targets Options::targets(const std::string& key, const Targets& fallback, const 
   if (!json.is_null() && !read_targets(json, targets)) {
     mistake(key, "expected a list of module names, a regular expression, or \"all-linear\", got " + json.dump());
   }
+  if (const auto wrong = expression_mistake(targets.regex); !wrong.empty()) mistake(key, wrong);
   state_->declare(key, targets_json(targets), "targets");
   if (state_->declared.back().key == key) state_->declared.back().fallback = targets_json(fallback);
   const auto exclude = state_->reader.any("exclude", "module names, or a regular expression, of what is left out again");
   if (exclude.is_string()) targets.exclude = {exclude.get<std::string>()};
   else if (is_texts(exclude)) targets.exclude = exclude.get<std::vector<std::string>>();
   else if (!exclude.is_null()) mistake("exclude", "expected a list of module names or a regular expression, got " + exclude.dump());
+  const bool by_regex = plugin::is_expression(targets.exclude);
+  if (const auto wrong = expression_mistake(by_regex ? targets.exclude[0] : ""); !wrong.empty())
+    mistake("exclude", wrong);
   state_->declare("exclude", exclude.is_null() ? io::Json::array() : exclude, "names or regular expression");
   targets.layers = integers("layers", fallback.layers, "numbers of the layers to fill, from 0; empty: all");
   return targets;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/io/regex_fault.h"
 #include "peftlab/peft.h"
 
 namespace peftlab {
@@ -18,11 +19,11 @@ NumberPattern::NumberPattern(Options& options, const std::string& key, const std
       options.mistake(key, "expected an integer from 1 to " + std::to_string(integers_to) + " for '" + name + "'");
       continue;
     }
-    try {
-      entries_.emplace_back(std::regex("(.*\\.)?(" + name + ")"), number);
-    } catch (const std::regex_error& error) {
-      options.mistake(key, "'" + name + "' is no regular expression: " + error.what());
+    if (const auto fault = io::regex_fault(name); !fault.empty()) {
+      options.mistake(key, "'" + name + "' is no regular expression: " + fault);
+      continue;
     }
+    entries_.emplace_back(std::regex("(.*\\.)?(" + name + ")"), number);
     fields_.set(name, whole ? Value(static_cast<int64_t>(number)) : Value(number));
   }
 }
@@ -32,6 +33,15 @@ double NumberPattern::at(const std::string& module, double fallback) const {
     if (std::regex_match(module, pattern)) return number;
   }
   return fallback;
+}
+
+std::vector<std::string> NumberPattern::unmatched(const std::vector<std::string>& modules) const {
+  std::vector<std::string> keys;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const auto fits = [&](const std::string& module) { return std::regex_match(module, entries_[i].first); };
+    if (std::none_of(modules.begin(), modules.end(), fits)) keys.push_back(fields_.items()[i].first);
+  }
+  return keys;
 }
 
 std::string table_module(const InjectionPoints& points) { return points.shape().embedding; }

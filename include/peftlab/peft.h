@@ -31,6 +31,8 @@ class NumberPattern {
 
   /// The module's number, or `fallback`.
   double at(const std::string& module, double fallback) const;
+  /// The keys that match none of the modules.
+  std::vector<std::string> unmatched(const std::vector<std::string>& modules) const;
   /// For adapter_config.json.
   const Fields& fields() const { return fields_; }
 

@@ -161,8 +161,9 @@ class InjectionPoints {
   /// What the base model computes for `ids` at positions 0 .., after rotation and norms: one per layer, (n, K, D) each.
   virtual std::vector<KeyValue> keys_values(const std::vector<int64_t>& ids) const = 0;
 
-  /// The linear layers that match, in the model's order. Throws ConfigError, listing the model's names, for a name or regular
-  /// expression that matches none.
+  /// The linear layers that match, in the model's order. Throws ConfigError, listing the model's names, with a line for each
+  /// name, regular expression or layer of `targets`, `exclude` and `layers` that matches none; where an adapter is read, the
+  /// last two may.
   virtual std::vector<const FrozenLinear*> weights(const Targets& targets) const = 0;
   /// The tensors whose name or module matches, in the model's order; the same error.
   virtual std::vector<const FrozenParameter*> parameters(const Targets& targets) const = 0;

@@ -251,10 +251,9 @@ TEST(AdaLora, RefusesWhatCannotBe) {
               HasSubstr("/method/target_rank: is 3, expected at most init_rank, 2"));
   EXPECT_THAT(made(R"("total_steps":10,"tinit":5,"tfinal":5)"),
               HasSubstr("/method/tinit: expected less than total_steps - tfinal"));
-  EXPECT_THAT(
-      made(R"("init_rank":17,"target_rank":2,"targets":["v_proj"])"),
-      HasSubstr(
-          "rank: 17 is above that of 'model.layers.0.self_attn.v_proj', a matrix of 16 x 32; expected at most 16"));
+  EXPECT_THAT(made(R"("init_rank":17,"target_rank":2,"targets":["v_proj"])"),
+              HasSubstr("/method/init_rank: 17 is above that of 'model.layers.0.self_attn.v_proj', a matrix of 16 x "
+                        "32; expected at most 16"));
   EXPECT_THAT(made(R"("targets":["embed_tokens"])"),
               HasSubstr("targets: the embedding table has no singular triplets here"));
   EXPECT_THAT(made(R"("rank_pattern":{"model.layers.0.self_attn.q_proj.lora_E":[true]})"),

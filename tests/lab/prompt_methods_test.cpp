@@ -196,6 +196,12 @@ TEST(PromptsTogether, APrefixStandsBeforeVirtualTokens) {
                     *both.set.points);
               }),
               HasSubstr("the prefix is filled twice: by prefix_tuning and by prefix_tuning"));
+  const auto rows = io::parse_json(test::kPrompt, "test.json");
+  EXPECT_THAT(test::message_of([&] {
+                plugin::AttachedMethod again(
+                    plugin::create_method(plugin::find_method("prompt_tuning"), rows, "", mistakes), *both.set.points);
+              }),
+              HasSubstr("the virtual tokens are filled twice: by prompt_tuning and by prompt_tuning"));
 }
 
 }  // namespace

@@ -70,7 +70,10 @@ class FakePoints : public FilledPoints {
     return at::detail::createCPUGenerator(seed_ ^ std::hash<std::string>()(name));
   }
   std::vector<FilledPoint> filled() const override { return filled_; }
-  void set_filler(const std::string& method) override { filler_ = method; }
+  void set_filler(const std::string& method, bool reads_adapter) override {
+    filler_ = method;
+    reads_adapter_ = reads_adapter;
+  }
 
   /// The patch of a point, or null.
   template <typename Patch>
@@ -97,7 +100,7 @@ class FakePoints : public FilledPoints {
   std::vector<const T*> matching(const std::deque<T>& all, const Targets& targets, ModuleOf module_of) const {
     std::vector<TargetModule> modules;
     for (const auto& one : all) modules.push_back({module_of(one), one.layer(), one.layer() >= 0});
-    const auto matches = match_targets(modules, targets);
+    const auto matches = match_targets(modules, targets, {.accepts_unmatched = reads_adapter_});
     std::vector<const T*> found;
     for (size_t i = 0; i < matches.size(); ++i) {
       if (matches[i]) found.push_back(&all[i]);
@@ -119,6 +122,7 @@ class FakePoints : public FilledPoints {
   std::vector<FilledPoint> filled_;
   std::map<std::string, std::string> fillers_;
   std::string filler_ = "a method";
+  bool reads_adapter_ = false;
 };
 
 }  // namespace peftlab::plugin

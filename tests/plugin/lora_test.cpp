@@ -132,7 +132,7 @@ TEST(Lora, DropsInputsInTrainingAlone) {
 
 TEST(Lora, PatternsGiveRanksAndAlphasAndTheFirstCounts) {
   Perturbed lora(R"({"rank":4,"alpha":8,"targets":["q_proj","down_proj"],
-                     "rank_pattern":{"layers\\.0\\.self_attn\\.q_proj":2,"q_proj":3},"alpha_pattern":{"0.self_attn.q_proj":6,"roj":9}})");
+                     "rank_pattern":{"layers\\.0\\.self_attn\\.q_proj":2,"q_proj":3},"alpha_pattern":{"0.self_attn.q_proj":6,"down_proj":9}})");
   EXPECT_EQ(lora.tensor("model.layers.0.self_attn.q_proj.lora_A.weight").size(0), 2);
   EXPECT_EQ(lora.tensor("model.layers.1.self_attn.q_proj.lora_A.weight").size(0), 3);
   EXPECT_EQ(lora.tensor("model.layers.1.mlp.down_proj.lora_A.weight").size(0), 4);
@@ -182,8 +182,11 @@ TEST(Lora, RefusesWrongOptions) {
   EXPECT_THAT(mistakes_of(R"({"target_parameters":["q_proj.bias"]})"), HasSubstr("expected a name that ends in '.weight', got 'q_proj.bias'"));
   EXPECT_THAT(mistakes_of(R"({"target_parameters":["q_proj.weight"],"dropout":0.1})"), HasSubstr("does not go with target_parameters"));
   FakePoints points;
-  EXPECT_THAT(thrown<ConfigError>([&] { AttachedMethod(created("lora", R"({"targets":["qproj"]})"), points); }),
-              AllOf(HasSubstr("test.json:1:2: /method: targets: 'qproj' matches no module; the model has:"), HasSubstr("q_proj"), HasSubstr("lora.so")));
+  EXPECT_THAT(
+      thrown<ConfigError>([&] { AttachedMethod(created("lora", R"({"targets":["qproj"]})"), points); }),
+      AllOf(HasSubstr(
+                "test.json:1:12: /method/targets: 'qproj' matches no module; did you mean 'q_proj'?; the model has:"),
+            HasSubstr("q_proj"), HasSubstr("lora.so")));
 }
 
 }  // namespace

@@ -9,9 +9,9 @@
 
 namespace peftlab {
 
-/// Throws ConfigError, naming the matrix and its size, for a rank that its update cannot have. An adapter that is read
-/// may hold more rows than are of use.
-void check_rank(const FrozenLinear& base, int64_t rank);
+/// Throws ConfigError, naming the matrix and its size, for a rank that its update cannot have; `option` gave the rank.
+/// An adapter that is read may hold more rows than are of use.
+void check_rank(const FrozenLinear& base, int64_t rank, const std::string& option = "rank");
 
 /// What methods call rank and alpha, and whether they have the option `rslora`.
 struct LowRankWords {
@@ -33,6 +33,11 @@ class LowRankSize {
   };
   /// The first pattern that matches the module counts.
   Of of(const std::string& module) const;
+  /// As check_rank, for the module's rank.
+  void check_rank_of(const FrozenLinear& base) const;
+  /// Throws ConfigError for each key of a pattern that matches none of the modules, which are those that are filled.
+  /// For options of an experiment: in PEFT's adapters a pattern may match nothing.
+  void check_patterns(const std::vector<std::string>& modules) const;
 
   /// Sets the fields of adapter_config.json. `doubled`: every update is written with twice its rank, at the same scale.
   void write(Fields& config, bool doubled = false) const;
@@ -47,21 +52,24 @@ class LowRankSize {
   NumberPattern alphas_;
 };
 
+class Faults;
+
 /// Which matrices, and whether the embedding table.
 class LowRankTargets {
  public:
-  /// Reads targets, exclude, layers and, where `with_parameters`, target_parameters.
-  LowRankTargets(Options& options, bool with_parameters);
+  /// Reads targets, exclude, layers and, where `with_parameters`, target_parameters. `with_table`: the embedding table
+  /// may be named.
+  LowRankTargets(Options& options, bool with_parameters, bool with_table = true);
 
   /// Matrices named as parameters ("q_proj.weight") are among the targets.
   bool names_parameters() const { return !parameters_.empty(); }
   /// Whether the matrix is named as a parameter that files keep as (in, out): PEFT takes such a one as it is kept.
   bool is_turned(const FrozenLinear& base) const;
   /// The matrices, in the model's order, less those named in `left_out` and those below modules named there. Without
-  /// any name PEFT's default for the architecture. Throws ConfigError as InjectionPoints::weights does, and for a
-  /// regular expression that matches the embedding table.
-  std::vector<const FrozenLinear*> matrices(const InjectionPoints& points,
-                                            const std::vector<std::string>& left_out) const;
+  /// any name PEFT's default for the architecture. What InjectionPoints::weights throws goes to `faults`; then these are
+  /// the matrices that some name means. Throws ConfigError for a regular expression that matches the embedding table.
+  std::vector<const FrozenLinear*> matrices(const InjectionPoints& points, const std::vector<std::string>& left_out,
+                                            Faults& faults) const;
   /// Whether the embedding table is named.
   bool names_table(const InjectionPoints& points) const;
 

@@ -20,7 +20,8 @@ namespace peftlab {
 class LowRankPoints {
  public:
   /// Reads targets, exclude, layers and, where `with_parameters`, target_parameters; then what AlsoTrained reads.
-  LowRankPoints(Options& options, bool with_parameters);
+  /// `with_table` as LowRankTargets has it.
+  LowRankPoints(Options& options, bool with_parameters, bool with_table = true);
 
   /// Matrices named as parameters ("q_proj.weight") are among the targets.
   bool names_parameters() const { return targets_.names_parameters(); }
@@ -31,9 +32,12 @@ class LowRankPoints {
   using MakePatch = std::function<std::shared_ptr<WeightPatch>(const FrozenLinear& base, const torch::Tensor& bias)>;
   /// Makes the patch of the embedding table, whose module has that name.
   using MakeTable = std::function<std::shared_ptr<TablePatch>(const std::string& module)>;
+  /// Throws ConfigError for what does not go with the modules that have an update.
+  using Check = std::function<void(const std::vector<std::string>& modules)>;
   /// Fills the matrices in the model's order, the table where it is named, and what is trained whole; where an adapter
-  /// `loads`, as AlsoTrained::fill has it. Throws ConfigError as LowRankTargets and AlsoTrained do. Once.
-  void fill(InjectionPoints& points, bool loads, const MakePatch& patch, const MakeTable& table);
+  /// `loads`, as AlsoTrained::fill has it. Throws ConfigError as LowRankTargets, AlsoTrained and the three functions do,
+  /// with all faults that can be known. Once.
+  void fill(InjectionPoints& points, bool loads, const MakePatch& patch, const MakeTable& table, const Check& check = {});
 
   /// Sets the fields of adapter_config.json. After fill().
   void write(Fields& config) const;
@@ -43,6 +47,10 @@ class LowRankPoints {
   Tensors without(Tensors saved) const { return bases_.without(std::move(saved)); }
 
  private:
+  /// Whether every target was found.
+  bool fill_matrices(InjectionPoints& points, const MakePatch& patch, Faults& faults);
+  void fill_table(InjectionPoints& points, const MakeTable& table);
+
   LowRankTargets targets_;
   AlsoTrained also_;
   std::vector<std::string> filled_;  // module names
@@ -64,8 +72,8 @@ class LowRankUpdates {
                                                                double scale)>;
   using MakeTable =
       std::function<std::shared_ptr<TablePatch>(const torch::Tensor& a, const torch::Tensor& b, double scale)>;
-  /// Fills the points; where an adapter `loads`, nothing is drawn. Throws ConfigError for a rank above that of a matrix
-  /// and as LowRankPoints::fill does.
+  /// Fills the points; where an adapter `loads`, nothing is drawn. Throws ConfigError for a rank above that of a
+  /// matrix, a pattern that matches nothing (but not where an adapter loads), and as LowRankPoints::fill does.
   void fill(InjectionPoints& points, bool loads, const MakePatch& patch, const MakeTable& table);
   /// A LowRankPatch with this dropout.
   std::shared_ptr<LowRankPatch> plain(const FrozenLinear& base, const LowRankTensors& tensors, double scale) const;

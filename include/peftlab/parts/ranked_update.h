@@ -27,6 +27,9 @@ class RankedUpdate {
 
   /// rank, and scale = alpha / rank
   LowRankSize::Of of(const std::string& module) const { return size_.of(module); }
+  /// As LowRankSize has them.
+  void check_rank_of(const FrozenLinear& base) const { size_.check_rank_of(base); }
+  void check_patterns(const std::vector<std::string>& modules) const { size_.check_patterns(modules); }
   RowDropout dropout(const std::string& module) const;
   /// Sets the fields of adapter_config.json that say all this.
   void write(Fields& config) const;
