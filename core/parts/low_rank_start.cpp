@@ -6,6 +6,7 @@
 #include <cmath>
 #include <regex>
 
+#include "core/plugin/json_value.h"
 #include "peftlab/error.h"
 #include "peftlab/parts/starts.h"
 
@@ -66,7 +67,8 @@ LowRankStart::LowRankStart(Options& options) {
   else if (text == "olora")
     kind_ = Kind::kOlora;
   else
-    options.mistake("init", "expected true, \"gaussian\", \"pissa\", \"pissa_niter_N\", \"olora\" or \"random\"");
+    options.mistake("init", "expected true, \"gaussian\", \"pissa\", \"pissa_niter_N\", \"olora\" or \"random\", got " +
+                                io::shown(plugin::to_json(value)));
 }
 
 LowRankTensors LowRankStart::tensors(const InjectionPoints& points, const FrozenLinear& base, int64_t rank,
@@ -77,8 +79,8 @@ LowRankTensors LowRankStart::tensors(const InjectionPoints& points, const Frozen
   LowRankTensors made;
   made.turned = turned;
   if (loaded && num_iterations_ >= 0) {
-    throw ConfigError("init: '" + peft_value().text() +
-                      "' of an adapter that is read drew random numbers that are not in it; convert it in PEFT" +
+    throw ConfigError("field 'init_lora_weights' of the adapter is \"" + peft_value().text() +
+                      "\", a start that drew random numbers which are not in the adapter; convert it in PEFT" +
                       " (save_pretrained with path_initial_model_for_weight_conversion)");
   }
   if (decomposes()) {

@@ -3,10 +3,31 @@
 #include <set>
 
 #include "core/parts/faults.h"
+#include "core/plugin/json_value.h"
 #include "peftlab/ops.h"
 #include "peftlab/parts/peft_form.h"
 
 namespace peftlab {
+namespace {
+
+constexpr const char* kInitField = "init_lora_weights";
+
+// Starts of B A = 0 on the base as it is: the adapter's tensors are all there is to them. That of the name is the rows
+// of one rotation, half of them in A and half in B.
+bool is_orthogonal(const Value* init) { return init != nullptr && init->is_text() && init->text() == "orthogonal"; }
+
+// Throws for a start that may have changed the base's weights, or is not known to leave them.
+void check_peft_start(const Value* init, bool decomposes) {
+  if (init == nullptr || init->is_null() || std::holds_alternative<bool>(init->data()) || is_orthogonal(init)) return;
+  const auto text = init->is_text() ? init->text() : "";
+  if (text == "gaussian" || (decomposes && (text == "pissa" || text == "olora" || text.starts_with("pissa_niter_"))))
+    return;
+  throw ConfigError(std::string("field '") + kInitField + "' of the adapter is " + plugin::to_json(*init).dump() +
+                    ", which this method does not know; expected true, false, \"gaussian\"" +
+                    (decomposes ? ", \"pissa\", \"pissa_niter_N\", \"olora\"" : "") + " or \"orthogonal\"");
+}
+
+}  // namespace
 
 LowRankPoints::LowRankPoints(Options& options, bool with_parameters, bool with_table)
     : targets_(options, with_parameters, with_table), also_(options) {}
@@ -104,7 +125,7 @@ Fields LowRankUpdates::config(bool doubled) const {
   size_.write(config, doubled);
   config.set("lora_dropout", dropout_);
   if (takes_more_) config.set("lora_bias", lora_bias_);
-  config.set("init_lora_weights", doubled || lora_bias_ ? Value(true) : start_.peft_value());
+  config.set(kInitField, doubled || lora_bias_ ? Value(true) : start_.peft_value());
   config.set("use_dora", false);
   points_.write(config);
   return config;
@@ -114,13 +135,22 @@ std::optional<Fields> options_from_lora_config(const Fields& config, bool dora, 
   const Value* is_dora = config.find("use_dora");
   const bool has_magnitudes = is_dora != nullptr && !is_dora->is_null() && is_dora->boolean();
   if (has_magnitudes != dora) return std::nullopt;
-  std::vector<PeftName> known = {{"lora_dropout", "dropout"}, {"init_lora_weights", "init"}};
+  std::vector<PeftName> known = {{"lora_dropout", "dropout"}, {kInitField, "init"}};
   for (const auto& fields : {LowRankSize::fields(), LowRankPoints::fields(/*with_parameters=*/!dora), more}) {
     known.insert(known.end(), fields.begin(), fields.end());
   }
-  auto options =
-      options_of_peft_type("LORA", config, known, {"use_dora", "fan_in_fan_out", "megatron_core", "qalora_group_size"});
-  if (options && options->find("targets") == nullptr) options->set("targets", List());
+  Faults faults;
+  std::optional<Fields> options;
+  faults.keep([&] {
+    options = options_of_peft_type("LORA", config, known,
+                                   {"use_dora", "fan_in_fan_out", "megatron_core", "qalora_group_size"});
+  });
+  if (!options && faults.empty()) return std::nullopt;
+  const Value* init = config.find(kInitField);
+  faults.keep([&] { check_peft_start(init, /*decomposes=*/!dora); });
+  faults.throw_if_any();
+  if (is_orthogonal(init)) options->set("init", true);
+  if (options->find("targets") == nullptr) options->set("targets", List());
   return options;
 }
 

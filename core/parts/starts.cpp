@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/plugin/json_value.h"
+
 namespace peftlab {
 
 std::string read_start(Options& options, const std::string& about, const std::vector<std::string>& words) {
@@ -16,7 +18,7 @@ std::string read_start(Options& options, const std::string& about, const std::ve
   if (value.is_text() && std::find(words.begin(), words.end(), value.text()) != words.end()) return value.text();
   std::string expected = "expected true";
   for (const auto& word : words) expected += ", \"" + word + "\"";
-  options.mistake("init", expected + " or \"random\"");
+  options.mistake("init", expected + " or \"random\", got " + io::shown(plugin::to_json(value)));
   return "true";
 }
 

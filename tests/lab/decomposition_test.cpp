@@ -107,7 +107,8 @@ TEST(Decomposition, OloraTakesColumnsOfQAndManyRoundsFindWhatPissaTakes) {
 
 TEST(Decomposition, RefusesWhatItCannotStart) {
   EXPECT_THAT(mistakes_of("lora", R"("init":"pissa_niter_")"),
-              HasSubstr("/method/init: expected true, \"gaussian\", \"pissa\", \"pissa_niter_N\""));
+              HasSubstr("/method/init: expected true, \"gaussian\", \"pissa\", \"pissa_niter_N\", \"olora\" or "
+                        "\"random\", got the string \"pissa_niter_\""));
   EXPECT_THAT(mistakes_of("lora", R"("init":"olora","targets":["embed_tokens","q_proj"])"),
               HasSubstr("init: 'model.embed_tokens' is a table, which is not started from a decomposition"));
   EXPECT_THAT(mistakes_of("lora", R"("lora_bias":true,"target_parameters":["q_proj.weight"])"),
@@ -121,8 +122,26 @@ TEST(Decomposition, ThatWasDrawnIsNotMadeAgain) {
   config["init_lora_weights"] = "pissa_niter_4";
   std::ofstream(folder / "adapter/adapter_config.json") << config;
   model::Decoder decoder(*model::open_weights(test::golden("models/llama")), torch::kFloat32, torch::kCPU);
-  EXPECT_THAT(test::message_of([&] { lab::attach_adapter(decoder, folder / "adapter", nullptr); }),
-              HasSubstr("init: 'pissa_niter_4' of an adapter that is read drew random numbers"));
+  EXPECT_THAT(
+      test::message_of([&] { lab::attach_adapter(decoder, folder / "adapter", nullptr); }),
+      HasSubstr("field 'init_lora_weights' of the adapter is \"pissa_niter_4\", a start that drew random numbers"));
+}
+
+// Its A and B are in the file, and the base is as it was: a start like any other for who reads it.
+TEST(Decomposition, AnOrthogonalStartOfPeftsIsRead) {
+  const auto logits_with = [](const io::Json& init) {
+    const test::Scratch folder;
+    fs::copy(test::golden("methods/lora"), folder / "adapter");
+    auto config = io::read_json(folder / "adapter/adapter_config.json").value;
+    config["init_lora_weights"] = init;
+    std::ofstream(folder / "adapter/adapter_config.json") << config;
+    model::Decoder decoder(*model::open_weights(test::golden("models/llama")), torch::kFloat32, torch::kCPU);
+    const auto set = lab::attach_adapter(decoder, folder / "adapter", nullptr);
+    EXPECT_TRUE(set.methods[0]->adapter("base").config.find("init_lora_weights")->boolean());
+    return test::logits(decoder);
+  };
+  EXPECT_TRUE(torch::equal(logits_with("orthogonal"), logits_with(true)));
+  EXPECT_THAT(mistakes_of("lora", R"("init":"orthogonal")"), HasSubstr("/method/init: expected true"));
 }
 
 TEST(Ranks, AboveAMatrixAreRefusedWithItsNameAndSize) {

@@ -178,10 +178,10 @@ TEST(Lokr, SplitsSizesAsPeftDoes) {
   EXPECT_EQ(shape("16", "lokr_w2"), (std::vector<int64_t>{4, 2}));
   EXPECT_EQ(shape("3", "lokr_w1"), (std::vector<int64_t>{2, 2}));
   EXPECT_EQ(shape("1", "lokr_w2"), (std::vector<int64_t>{64, 32}));
-  EXPECT_THAT(
-      message_of([] { Toy(R"({"name":"lokr","decompose_factor":0,"rank":0,"init":"zero"})"); }),
-      AllOf(HasSubstr("/method/decompose_factor: expected -1, or an integer of at least 1, got 0"),
-            HasSubstr("/method/rank: expected"), HasSubstr("/method/init: expected true, \"lycoris\" or \"random\"")));
+  EXPECT_THAT(message_of([] { Toy(R"({"name":"lokr","decompose_factor":0,"rank":0,"init":"zero"})"); }),
+              AllOf(HasSubstr("/method/decompose_factor: expected -1, or an integer of at least 1, got 0"),
+                    HasSubstr("/method/rank: expected"),
+                    HasSubstr("/method/init: expected true, \"lycoris\" or \"random\", got the string \"zero\"")));
 }
 
 TEST(Loha, IsALowRankUpdateWhereThatIsLessWork) {

@@ -17,9 +17,10 @@ constexpr const char* kQuery = "model.layers.0.self_attn.q_proj";
 TEST(PeftConfigurations, AreReadByOneMethodOrRefusedWithTheReason) {
   const fs::path experiments = fs::path(PEFTLAB_SOURCE_DIR) / "../shared/peft/experiments";
   if (!fs::is_directory(experiments)) GTEST_SKIP() << "no ../shared/peft/experiments beside the checkout";
-  const std::map<std::string, std::string> refused = {{"llama-3.2-3B-rank14-target-mlp-bdlora", "field 'use_bdlora'"},
-                                                      {"llama-3.2-3B-rank32-kasa", "field 'kasa_config'"},
-                                                      {"llama-3.2-3B-rank32-mica", "init: expected true"}};
+  const std::map<std::string, std::string> refused = {
+      {"llama-3.2-3B-rank14-target-mlp-bdlora", "field 'use_bdlora'"},
+      {"llama-3.2-3B-rank32-kasa", "field 'kasa_config'"},
+      {"llama-3.2-3B-rank32-mica", "field 'init_lora_weights' of the adapter is \"mica\""}};
   int num_read = 0;
   for (const char* kind : {"lora", "adalora", "trainable_tokens"}) {
     for (const auto& entry : fs::directory_iterator(experiments / kind)) {

@@ -121,7 +121,13 @@ TEST(AdapterFolder, RefusesFieldsThatChangeTheMathsByName) {
   EXPECT_THAT(message, AllOf(HasSubstr("some/adapter: method 'dora': field 'kasa_config' of the adapter is"),
                              HasSubstr("field 'new_one' of the adapter is 0.5"),
                              HasSubstr("field 'layers_pattern' of the adapter is \"blocks\", which this method does not know; expected null or \"layers\"")));
-  EXPECT_THAT(refusal(R"({"peft_type":"LORA","init_lora_weights":"eva"})"), HasSubstr("/init: expected true"));
+  EXPECT_THAT(refusal(R"({"peft_type":"LORA","init_lora_weights":"eva","new_one":1})"),
+              AllOf(HasSubstr("field 'init_lora_weights' of the adapter is \"eva\", which this method does not know; "
+                              "expected true, false, \"gaussian\", \"pissa\""),
+                    HasSubstr("field 'new_one' of the adapter is 1")));
+  EXPECT_THAT(refusal(R"({"peft_type":"LORA","use_dora":true,"init_lora_weights":"pissa"})"),
+              HasSubstr("field 'init_lora_weights' of the adapter is \"pissa\", which this method does not know; "
+                        "expected true, false, \"gaussian\" or \"orthogonal\""));
   EXPECT_THAT(refusal(R"({"peft_type":"LORA","r":"four"})"), HasSubstr("/rank: expected an integer"));
 }
 

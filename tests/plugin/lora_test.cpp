@@ -117,7 +117,9 @@ TEST(Lora, StartsAsAsked) {
     EXPECT_GT(trained.tensor.abs().max().item<double>(), 0.0) << trained.name;
     EXPECT_LE(trained.tensor.abs().max().item<double>(), 0.5) << trained.name;
   }
-  EXPECT_THAT(mistakes_of(R"({"init":"pizza"})"), HasSubstr("/method/init: expected true, \"gaussian\", \"pissa\""));
+  EXPECT_THAT(
+      mistakes_of(R"({"init":"pizza"})"),
+      AllOf(HasSubstr("/method/init: expected true, \"gaussian\", \"pissa\""), HasSubstr("got the string \"pizza\"")));
 }
 
 TEST(Lora, DropsInputsInTrainingAlone) {
