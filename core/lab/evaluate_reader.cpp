@@ -96,9 +96,15 @@ std::optional<evaluate::Forgetting> ExperimentReader::read_forgetting() {
   }
   if (!forgetting.texts.empty() || forgetting.task) return forgetting;
   forgetting.texts = library_texts(library_);
-  if (forgetting.texts.empty())
-    mistake(kForgetting, "there are no texts to measure forgetting on; name \"texts\" or a \"task\", or write false");
+  lacks_texts_ = forgetting.texts.empty();
+  if (lacks_texts_ && !value.is_null()) require_texts();
   return forgetting;
+}
+
+void ExperimentReader::require_texts() {
+  if (!lacks_texts_) return;
+  lacks_texts_ = false;
+  mistake(kForgetting, "there are no texts to measure forgetting on; name \"texts\" or a \"task\", or write false");
 }
 
 std::vector<std::string> ExperimentReader::read_free_prompts(ObjectReader& reader) {

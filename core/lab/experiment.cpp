@@ -2,6 +2,7 @@
 
 #include "core/io/sha256.h"
 #include "core/lab/experiment_reader.h"
+#include "core/lab/method_set.h"
 #include "core/lab/places.h"
 #include "core/lab/resolved_settings.h"
 
@@ -81,11 +82,13 @@ Experiment load_experiment(const fs::path& file, const std::vector<Override>& ov
   if (library.empty()) library = find_library(file);
   ExperimentReader reader(layers, library, mistakes);
   Experiment experiment = reader.read();
+  experiment.document = layers.document;
+  if (!mistakes.empty() || reader.lacks_texts()) add_method_mistakes(experiment, mistakes);
+  if (mistakes.empty()) reader.require_texts();
   mistakes.throw_if_any();
   experiment.name = file.stem().string();
   experiment.file = fs::absolute(file);
   experiment.library = std::move(library);
-  experiment.document = layers.document;
   return experiment;
 }
 

@@ -23,6 +23,11 @@ class ExperimentReader {
 
   /// All but the fields `name`, `file`, `library` and `document`.
   Experiment read();
+  /// Whether forgetting is to be measured by default, and there are no texts for it. After read().
+  bool lacks_texts() const { return lacks_texts_; }
+  /// Adds that as a mistake. It is the library's absence, not what the file says: for files in which nothing else is
+  /// wrong.
+  void require_texts();
   /// The keys of an experiment file, after read().
   const std::vector<io::Declared>& declared() const { return root_.declared(); }
 
@@ -46,6 +51,7 @@ class ExperimentReader {
   const std::filesystem::path& library_;
   io::Mistakes& mistakes_;
   io::ObjectReader root_;
+  bool lacks_texts_ = false;
 };
 
 }  // namespace peftlab::lab

@@ -1,6 +1,7 @@
 #include "core/lab/method_set.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/lab/exact_bases.h"
 #include "core/lab/gguf_adapter.h"
@@ -15,23 +16,43 @@ plugin::DecoderPoints::Encode encoder(const text::Tokenizer* tokenizer) {
   return [tokenizer](const std::string& text) { return tokenizer->encode(text, /*add_special_tokens=*/true); };
 }
 
+/// Nothing where there is no such method: that is a mistake, too.
+std::optional<plugin::CreatedMethod> create(const MethodChoice& choice, const io::Document& document,
+                                            io::Mistakes& mistakes) {
+  try {
+    return plugin::create_method(plugin::find_method(choice.name), document, choice.pointer, mistakes);
+  } catch (const PluginError&) {
+    throw;
+  } catch (const ConfigError& error) {
+    mistakes.add(document.where(choice.pointer + "/name"), choice.pointer + "/name", error.what());
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 std::vector<plugin::CreatedMethod> create_methods(Experiment& experiment) {
   io::Mistakes mistakes;
-  std::vector<plugin::CreatedMethod> created;
+  std::vector<plugin::CreatedMethod> all;
   for (auto& choice : experiment.methods) {
-    try {
-      created.push_back(plugin::create_method(plugin::find_method(choice.name), experiment.document, choice.pointer, mistakes));
-      choice.options = created.back().options;
-    } catch (const PluginError&) {
-      throw;
-    } catch (const ConfigError& error) {
-      mistakes.add(experiment.document.where(choice.pointer + "/name"), choice.pointer + "/name", error.what());
-    }
+    auto created = create(choice, experiment.document, mistakes);
+    if (!created) continue;
+    choice.options = created->options;
+    all.push_back(std::move(*created));
   }
   mistakes.throw_if_any();
-  return created;
+  return all;
+}
+
+void add_method_mistakes(const Experiment& experiment, io::Mistakes& mistakes) {
+  for (const auto& choice : experiment.methods) {
+    if (choice.name.empty()) continue;
+    try {
+      create(choice, experiment.document, mistakes);
+    } catch (const PluginError&) {
+      // A broken library is no mistake of the file's; it is told when the file has none.
+    }
+  }
 }
 
 std::vector<plugin::AttachedMethod*> MethodSet::pointers() const {

@@ -16,6 +16,10 @@ namespace peftlab::lab {
 /// ConfigError with all mistakes of all methods.
 std::vector<plugin::CreatedMethod> create_methods(Experiment& experiment);
 
+/// Adds to `mistakes` what create_methods would throw, as far as the libraries can be loaded: told beside what else is
+/// wrong with the experiment. REQUIRES: `experiment.document` is set.
+void add_method_mistakes(const Experiment& experiment, io::Mistakes& mistakes);
+
 /// Methods on a decoder, in the order they were attached.
 struct MethodSet {
   std::unique_ptr<plugin::DecoderPoints> points;

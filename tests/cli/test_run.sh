@@ -104,13 +104,13 @@ fi
 # Mistakes: all of a file at once, with places; nothing half-written.
 sed 's/"rank"/"rnak"/; s/"max_steps": 8/"max_steps": "8"/' toy.json >wrong.json
 expect 2 "$PEFTLAB" run wrong.json --out wrong
-holds err 'wrong.json:' 'max_steps'
+holds err 'wrong.json:' '/train/max_steps: expected an integer' "/method/rnak: unknown key; did you mean 'rank'?"
 sed 's/"rank"/"rnak"/' toy.json >wrong.json
 expect 2 "$PEFTLAB" run wrong.json --out wrong
 holds err "rnak" "'rank'"
 sed 's/"all-linear"/["q_porj"]/' toy.json >wrong.json
 expect 2 "$PEFTLAB" run wrong.json --out wrong
-holds err "'q_porj' matches no module" q_proj
+holds err 'wrong.json:1:' "/method/targets: 'q_porj' matches no module; did you mean 'q_proj'?"
 expect 2 "$PEFTLAB" run missing.json
 holds err missing.json
 expect 2 "$PEFTLAB" run toy.json --set /model/name=nowhere

@@ -21,7 +21,7 @@ constexpr const char* kWhole = R"({
   "about": "why",
   "model": "tiny",
   "task": "roads",
-  "method": {"name": "some", "rank": 8},
+  "method": {"name": "lora", "rank": 8},
   "train": {"learning_rate": 1e-3},
   "evaluate": {"forgetting": false}
 })";
@@ -63,7 +63,7 @@ class ExperimentFile : public ::testing::Test {
   // The same for one more member of `train`.
   std::vector<std::string> train_mistakes(const std::string& members) const {
     return mistakes(
-        R"({"about": "why", "model": "tiny", "task": "roads", "method": "some", "evaluate": {"forgetting": false},
+        R"({"about": "why", "model": "tiny", "task": "roads", "method": "lora", "evaluate": {"forgetting": false},
 "train": {"learning_rate": 1, )" +
         members + "}}");
   }

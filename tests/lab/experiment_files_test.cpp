@@ -11,7 +11,7 @@ TEST_F(ExperimentFile, ModelsMayBePathsBesideTheFileThatNamesThem) {
   write("bases/m.gguf", "GGUF");
   write("bases/b.json", R"({"model": "m.gguf"})");
   const std::string rest =
-      R"("about": "why", "task": "roads", "method": "some",
+      R"("about": "why", "task": "roads", "method": "lora",
     "train": {"learning_rate": 1}, "evaluate": {"forgetting": false}})";
   const auto e = load(R"({"extends": "bases/b.json", )" + rest);
   EXPECT_EQ(e.model.path, folder_ / "bases/m.gguf");
@@ -21,7 +21,7 @@ TEST_F(ExperimentFile, ModelsMayBePathsBesideTheFileThatNamesThem) {
 
 TEST_F(ExperimentFile, ForgettingAndFreePromptsComeFromTheLibrary) {
   const std::string text =
-      R"({"about": "why", "model": "tiny", "task": "roads", "method": "some", "train": {"learning_rate": 1}})";
+      R"({"about": "why", "model": "tiny", "task": "roads", "method": "lora", "train": {"learning_rate": 1}})";
   EXPECT_THAT(mistakes(text),
               ElementsAre(HasSubstr("/evaluate/forgetting: there are no texts to measure forgetting on")));
   fs::create_directories(folder_ / "forgetting");

@@ -47,14 +47,14 @@ TEST_F(ExperimentFile, AMethodOfAnotherNameReplacesTheWholeMethod) {
   EXPECT_EQ(load(R"({"extends": "bases/b.json", "method": {"name": "other", "k": 1}})").methods[0].options.dump(),
             R"({"k":1})");
   EXPECT_EQ(load(R"({"extends": "bases/b.json", "method": "other"})").methods[0].options.dump(), "{}");
-  EXPECT_EQ(load(R"({"extends": "bases/b.json", "method": [{"name": "some"}]})").methods[0].options.dump(), "{}");
+  EXPECT_EQ(load(R"({"extends": "bases/b.json", "method": [{"name": "lora"}]})").methods[0].options.dump(), "{}");
 }
 
 TEST_F(ExperimentFile, MistakesOfABaseStandInTheBase) {
   write("bases/b.json",
         "{\"model\": \"tiny\", \"task\": \"roads\",\n \"train\": {\"batch_size\": \"four\",\n \"epochs\": 0}}");
   EXPECT_THAT(
-      mistakes(R"({"about": "why", "extends": "bases/b.json", "method": "some",
+      mistakes(R"({"about": "why", "extends": "bases/b.json", "method": "lora",
  "train": {"learning_rate": 0, "wramup_ratio": null}, "evaluate": {"forgetting": false}})"),
       ElementsAre("bases/b.json:3:2: /train/epochs: expected a number above 0, got 0",
                   "bases/b.json:2:12: /train/batch_size: expected an integer of at least 1, got the string \"four\"",

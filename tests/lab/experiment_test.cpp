@@ -6,6 +6,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 TEST_F(ExperimentFile, FillsInDefaults) {
   const auto e = load(kWhole);
@@ -16,7 +17,7 @@ TEST_F(ExperimentFile, FillsInDefaults) {
   EXPECT_EQ(e.model.dtype, "auto");
   EXPECT_EQ(e.task, folder_ / "tasks/roads.json");
   ASSERT_EQ(e.methods.size(), 1u);
-  EXPECT_EQ(e.methods[0].name, "some");
+  EXPECT_EQ(e.methods[0].name, "lora");
   EXPECT_EQ(e.methods[0].options.dump(), R"({"rank":8})");
   EXPECT_EQ(e.methods[0].pointer, "/method");
   EXPECT_EQ(e.seed, 0);
@@ -85,7 +86,7 @@ TEST_F(ExperimentFile, ReadsEveryKey) {
 TEST_F(ExperimentFile, QuantizeIsAWordOrAnObject) {
   const auto with = [](const std::string& quantize) {
     return R"({"about": "why", "model": {"name": "small", "quantize": )" + quantize +
-           R"(}, "task": "tasks/roads.json", "method": "one", "train": {"max_steps": 1, "learning_rate": 1}, "evaluate": {"forgetting": false}})";
+           R"(}, "task": "tasks/roads.json", "method": "lora", "train": {"max_steps": 1, "learning_rate": 1}, "evaluate": {"forgetting": false}})";
   };
   EXPECT_FALSE(load(with("null")).model.quantize.has_value());
   EXPECT_TRUE(load(with("null")).resolved().at("model").at("quantize").is_null());
@@ -131,6 +132,23 @@ TEST_F(ExperimentFile, TellsAllMistakesAtOnce) {
                   "e.json:8:37: /evaluate/splits: expected 'train', 'dev' or 'test', got 'tset'; did you mean 'test'?",
                   "e.json:7:13: /train/learning_rat: unknown key; did you mean 'learning_rate'?",
                   "e.json:3:3: /modle: unknown key; did you mean 'model'?"));
+}
+
+TEST_F(ExperimentFile, TellsMistakesOfTheMethodBesideTheRest) {
+  const std::string method = R"("method": {"name": "lora", "rnak": 3, "dropout": 1.0, "alpha": "x", "init": "foo"},)";
+  const std::string rest = R"("about": "x", "model": "tiny", "task": "roads",)";
+  EXPECT_THAT(
+      mistakes("{" + rest + method + R"("train": {"max_steps": 4, "batch_size": 0, "learning_rate": -1}})"),
+      ElementsAre(HasSubstr("e.json:1:158: /train/batch_size: expected an integer of at least 1, got 0"),
+                  HasSubstr("e.json:1:175: /train/learning_rate: expected a number above 0, got -1"),
+                  HasSubstr("e.json:1:103: /method/alpha: expected a number"),
+                  HasSubstr("e.json:1:87: /method/dropout: expected a number of at least 0 and below 1, got 1.0"),
+                  HasSubstr("e.json:1:117: /method/init: expected true"),
+                  HasSubstr("e.json:1:76: /method/rnak: unknown key; did you mean 'rank'?")));
+  // That there are no texts is no mistake of the file's: it is told when the file has none.
+  EXPECT_THAT(mistakes("{" + rest + method + R"("train": {"learning_rate": 1}})"), SizeIs(4));
+  EXPECT_THAT(mistakes("{" + rest + R"("method": "lroa", "train": {"learning_rate": -1}})"),
+              ElementsAre(HasSubstr("/train/learning_rate"), HasSubstr("/method/name: no method 'lroa'")));
 }
 
 TEST_F(ExperimentFile, FilesThatCannotBeRead) {
