@@ -3,6 +3,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "core/data/records/characters.h"
 #include "core/data/report/report_text.h"
 
 namespace peftlab::cli {
@@ -14,7 +15,9 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 void print_column(const std::string& head, int column, const std::string& text) {
-  std::cout << data::left(head, column);
+  const int width = data::display_width(head);
+  const bool touches = width > column || (width == column && !head.ends_with(' '));
+  std::cout << (touches ? head + "\n" + std::string(static_cast<size_t>(column), ' ') : data::left(head, column));
   size_t used = 0;
   const size_t room = static_cast<size_t>(kColumns - column);
   std::istringstream words(text);

@@ -8,7 +8,8 @@ namespace peftlab::cli {
 
 inline constexpr int kColumns = 80;
 
-/// Prints `head`, then `text` from `column` on, going on below itself word by word.
+/// Prints `head`, then `text` from `column` on, going on below itself word by word; it begins below a head that would
+/// touch it.
 void print_column(const std::string& head, int column, const std::string& text);
 
 /// "a, b, c"

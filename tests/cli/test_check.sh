@@ -35,3 +35,12 @@ holds out 'fills parameters, starts as the base model, merges'
 awk 'length($0) > 80 && $0 !~ /^\// && $0 !~ /^  \// { exit 1 }' out || failed 'a line is longer than 80 columns'
 expect 0 "$PEFTLAB" methods last_layer --json
 holds out '"mergeable": true' '"peft_type": null' '"on_quantised_base": false' '"starts_as_identity": true'
+
+# A name that is wider than its column stands above what is said of it.
+expect 0 "$PEFTLAB" methods lora
+is "$(grep -A 1 '^  trainable_token_indices' out)" = "  trainable_token_indices
+                      any, not set"
+# No method promises the table where it refuses it.
+holds out 'which matrices are filled, and the embedding table'
+expect 0 "$PEFTLAB" methods adalora
+holds out 'which matrices are filled; []: query and value'
