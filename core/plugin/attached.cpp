@@ -32,7 +32,8 @@ void add_state(Tensors& state, std::set<const void*>& seen, const std::string& p
 // Runs the library's code: what it throws is told with its path, what the user can mend with the place of the options.
 template <typename Action>
 void run_code(const CreatedMethod& created, const std::string& when, Action action) {
-  const std::string library = created.library.path.string(), method = "method '" + created.name() + "'";
+  const std::string library = created.library.path.string();
+  const std::string method = std::string("method '").append(created.name()).append("'");
   try {
     action();
   } catch (const PluginError&) {

@@ -31,16 +31,21 @@ std::shared_ptr<Method> made_by(const MethodLibrary& library, Options& options) 
 }  // namespace
 
 std::string CreatedMethod::told(const std::string& message) const {
-  std::string all;
+  std::ostringstream all;
   std::istringstream lines(message);
   for (std::string line; std::getline(lines, line);) {
     const auto end = line.find(": ");
     const auto option = end == std::string::npos ? std::string() : line.substr(0, end);
     const bool placed = where_is && !option.empty() && options.contains(option);
-    all += (all.empty() ? "" : "\n") + (placed ? where_is(option) + line.substr(end) : where + ": " + line) +
-           " (method '" + name() + "' of " + library.path.string() + ")";
+    all << (all.tellp() == 0 ? "" : "\n");
+    if (placed) {
+      all << where_is(option) << line.substr(end);
+    } else {
+      all << where << ": " << line;
+    }
+    all << " (method '" << name() << "' of " << library.path.string() << ")";
   }
-  return all;
+  return all.str();
 }
 
 CreatedMethod create_method(const MethodLibrary& library, const io::Document& document, const io::Pointer& pointer,
