@@ -43,6 +43,21 @@ std::string pattern_of(const std::string& name) {
   return ".*" + escaped + "(\\..*)?";
 }
 
+/// What PEFT means by a name. Throws ConfigError that shows the name, not the pattern made of it.
+std::vector<const FrozenParameter*> ending_in(const InjectionPoints& points, const std::string& name) {
+  Targets wanted;
+  wanted.regex = pattern_of(name);
+  try {
+    return points.parameters(wanted);
+  } catch (const PluginError&) {
+    throw;
+  } catch (const ConfigError& error) {
+    std::string message = error.what();
+    const auto at = message.find(wanted.regex);
+    throw ConfigError(at == std::string::npos ? message : message.replace(at, wanted.regex.size(), name));
+  }
+}
+
 void fill_whole(InjectionPoints& points, const FrozenParameter& base) {
   if (points.shape().tied_head && base.name() == table_module(points) + ".weight")
     points.fill_table(std::make_shared<WholeTable>(trained_copy(points, base.value())));
@@ -89,15 +104,14 @@ void AlsoTrained::fill(InjectionPoints& points, const std::vector<std::string>& 
 
 std::vector<const FrozenParameter*> AlsoTrained::whole(const InjectionPoints& points, bool loads) const {
   if (modules_.empty()) return {};
-  Targets wanted;
   if (!loads) {
+    Targets wanted;
     wanted.names = modules_;
     return points.parameters(wanted);
   }
   std::vector<const FrozenParameter*> found;
   for (const auto& name : modules_) {
-    wanted.regex = pattern_of(name);
-    for (const auto* parameter : points.parameters(wanted)) {
+    for (const auto* parameter : ending_in(points, name)) {
       if (std::find(found.begin(), found.end(), parameter) == found.end()) found.push_back(parameter);
     }
   }

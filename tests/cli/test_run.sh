@@ -46,7 +46,7 @@ lacks err 'base model on'
 for plan in '"tinit": 7, "tfinal": 1' '"total_steps": 9'; do
   sed "s/\"method\": {[^}]*}/\"method\": { \"name\": \"adalora\", \"init_rank\": 3, \"target_rank\": 2, $plan }/" toy.json >plan.json
   expect 2 "$PEFTLAB" run plan.json --out planless
-  holds err 'plan.json:1:' ': /method: t' "the run" 'optimizer steps' "(method 'adalora' of"
+  holds err 'plan.json:1:' ': /method' "the run" 'optimizer steps' "(method 'adalora' of"
   lacks err 'base model on'
   lacks err "base model's answers"
   rm -r planless

@@ -47,7 +47,7 @@ TEST_F(Attached, TellsAPlanOnceAndWhatTheMethodSaysAgainstIt) {
   again.begin({6, 1e-3});
   again.begin({6, 1e-3});
   EXPECT_THAT(thrown<ConfigError>([&] { again.begin({7, 1e-3}); }),
-              AllOf(HasSubstr("test.json:1:2: /method: level: a second plan (method 'faulty' of "), HasSubstr(path_)));
+              AllOf(HasSubstr("test.json:1:2: /method/level: a second plan (method 'faulty' of "), HasSubstr(path_)));
   AttachedMethod faulty(created("faulty", R"({"fault":"begin"})"), others);
   EXPECT_THAT(thrown<ConfigError>([&] { faulty.begin({6, 1e-3}); }),
               AllOf(HasSubstr(path_), HasSubstr("failed while it was told of the run's plan: no such plan")));
