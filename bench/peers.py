@@ -126,13 +126,13 @@ def nf4(places, _):
     if not program:
         print("nf4: left out: PEFTLAB_KERNELS_BENCH does not name a built kernels_bench", file=sys.stderr)
         return []
-    done = subprocess.run([program, "--benchmark_filter=^(quantize/f32|decode/fast_bf16)/", "--benchmark_format=json"],
+    done = subprocess.run([program, "--benchmark_filter=^four_bit_(encode/f32|decode/fast_bf16)/", "--benchmark_format=json"],
                           capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "2"})
     ours = {line["run_name"].split("/real")[0]: line["elements"] / 1e6 for line in json.loads(done.stdout)["benchmarks"]
             if line.get("aggregate_name") == "median"}
     lines = {line["dtype"]: line for line in places.peer_lines("nf4_bnb.py") if line["what"] == "codec" and line["double_quant"]}
-    return [("NF4 encoded, million elements/s", ours["quantize/f32"], lines["float32"]["quantize_melem_s"]["median"], True),
-            ("NF4 decoded, million elements/s", ours["decode/fast_bf16"], lines["bfloat16"]["dequantize_melem_s"]["median"], True)]
+    return [("NF4 encoded, million elements/s", ours["four_bit_encode/f32"], lines["float32"]["quantize_melem_s"]["median"], True),
+            ("NF4 decoded, million elements/s", ours["four_bit_decode/fast_bf16"], lines["bfloat16"]["dequantize_melem_s"]["median"], True)]
 
 
 def start(places, name):

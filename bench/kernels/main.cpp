@@ -31,15 +31,14 @@ void describe_process() {
   benchmark::AddCustomContext("onednn", at::get_mkldnn_version());
   double load = 0.0;
   if (getloadavg(&load, 1) == 1 && load > kBusy) std::fprintf(stderr, "warning: the machine was busy before: load %.2f\n", load);
-  if (machine.at("build") == "debug") std::fprintf(stderr, "warning: a debug build: the figures mean nothing\n");
+  if (machine.at("build").get<std::string>() == "debug") std::fprintf(stderr, "warning: a debug build: the figures mean nothing\n");
 }
 
 /// Several repetitions in mixed order, shown by median and spread, where nothing else is asked for.
 std::vector<char*> with_defaults(int argc, char** argv) {
-  static std::string defaults[] = {"--benchmark_repetitions=5", "--benchmark_enable_random_interleaving=true",
-                                   "--benchmark_report_aggregates_only=true"};
-  std::vector<char*> words{argv[0]};
-  for (auto& word : defaults) words.push_back(word.data());
+  static char repetitions[] = "--benchmark_repetitions=5", order[] = "--benchmark_enable_random_interleaving=true",
+              aggregates[] = "--benchmark_report_aggregates_only=true";
+  std::vector<char*> words{argv[0], repetitions, order, aggregates};
   words.insert(words.end(), argv + 1, argv + argc);
   return words;
 }

@@ -15,8 +15,8 @@ void empty_point(benchmark::State& state, Through through) {
   model::ParameterSlot weight{{"proj.weight", 0, matrix}, nullptr, &on};
   const model::LinearSlot slot{{"proj", 0, std::make_shared<DenseStorage>(matrix), {}}, nullptr, &weight, nullptr, &on};
   const auto x = random({64, kWidth}, torch::kBFloat16);
-  for (auto _ : state) benchmark::DoNotOptimize(through == Through::kPoint ? slot(x) : slot.base(x));
-  show_work(state, {torch::kBFloat16, 2.0 * 64 * 192 * kWidth});
+  const double seconds = timed(state, [&] { benchmark::DoNotOptimize(through == Through::kPoint ? slot(x) : slot.base(x)); });
+  show_work(state, {torch::kBFloat16, 2.0 * 64 * 192 * kWidth}, seconds);
 }
 BENCHMARK_CAPTURE(empty_point, without, Through::kNothing)->UseRealTime();
 BENCHMARK_CAPTURE(empty_point, with, Through::kPoint)->UseRealTime();

@@ -6,6 +6,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <chrono>
 #include <functional>
 #include <vector>
 
@@ -30,26 +31,33 @@ struct Work {
 
 /// Adds rate and fraction of the machine's limit to what is shown of a benchmark. The same work is counted for an operation and
 /// its twin, whatever the twin does beside it.
-inline void show_work(benchmark::State& state, const Work& work) {
-  using benchmark::Counter;
+inline void show_work(benchmark::State& state, const Work& work, double seconds) {
   const bool products = work.flop > 0.0;
-  const double done = products ? work.flop : work.bytes;
+  const double rate = (products ? work.flop : work.bytes) * static_cast<double>(state.iterations()) / seconds;
   const double limit = products ? product_limit(work.type) : copy_limit(static_cast<int64_t>(work.bytes / 2));
-  state.counters[products ? "FLOP/s" : "B/s"] = Counter(done, Counter::kIsIterationInvariantRate);
-  state.counters["of_limit"] = Counter(done / limit, Counter::kIsIterationInvariantRate);
+  state.counters[products ? "GFLOP/s" : "GB/s"] = 1e-9 * rate;
+  state.counters["of_limit"] = rate / limit;
+}
+
+/// Runs f once for each iteration; returns the seconds they took together.
+template <typename F>
+double timed(benchmark::State& state, F f) {
+  const auto start = std::chrono::steady_clock::now();
+  for (auto _ : state) f();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 /// Runs f, and the gradient of its result with respect to `inputs` where there are any, once for each iteration.
 inline void measure(benchmark::State& state, const std::function<torch::Tensor()>& f, const std::vector<torch::Tensor>& inputs,
                     const Work& work) {
   torch::Tensor weights;
-  for (auto _ : state) {
+  const double seconds = timed(state, [&] {
     const auto y = f();
     if (!weights.defined()) weights = torch::randn_like(y);
     if (!inputs.empty()) benchmark::DoNotOptimize(torch::autograd::grad({y}, inputs, {weights}));
     benchmark::DoNotOptimize(y);
-  }
-  show_work(state, work);
+  });
+  show_work(state, work, seconds);
 }
 
 /// Bytes of so many passes over rows of `width` elements.
