@@ -3,7 +3,10 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <algorithm>
+
 #include "core/kernels/loops/narrow_loops.h"
+#include "core/kernels/loops/wide_lane.h"
 #include "core/kernels/parallel.h"
 #include "core/kernels/types.h"
 
@@ -69,7 +72,7 @@ at::Tensor narrow_gradient(const at::Tensor& u, const at::Tensor& x) {
   const auto left = factor(u), right = by_rows(x);
   const auto g = at::empty({rank, n}, x.options().dtype(at::kFloat));
   // Threads take whole lanes, so that each element is summed in the same way whoever sums it.
-  constexpr int64_t kColumns = 16;
+  constexpr int64_t kColumns = loops::kLaneWidth;
   with_row_type(x.scalar_type(), [&](auto tag) {
     using T = decltype(tag);
     parallel_for(0, (n + kColumns - 1) / kColumns, rows_for_a_thread(kColumns * rows * rank / 4), [&](int64_t begin, int64_t end) {

@@ -6,6 +6,8 @@ namespace peftlab::kernels::loops {
 
 namespace {
 
+static_assert(kTileWidth == kLaneWidth, "a block of a tile is so many whole lanes");
+
 template <typename T>
 struct Product {
   int64_t k;
