@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <type_traits>
 
 #include "core/kernels/absent.h"
 #include "core/kernels/attention_checks.h"
 #include "core/kernels/attention_tree.h"
+#include "core/kernels/loops/attention_unit.h"
 #include "core/kernels/loops/attention_worker.h"
 #include "core/kernels/loops/tile_product.h"
 #include "core/kernels/loops/tile_rows.h"
@@ -66,6 +68,28 @@ torch::Tensor gathered(const loops::AttentionPlan& plan, const std::vector<loops
   return result;
 }
 
+/// A share's forward pass by whichever loops suit the processor.
+template <typename T>
+void work_through(const loops::AttentionPlan& plan, const loops::AttentionInputs<T>& inputs,
+                  const std::vector<loops::Work>& share, T* result, float* log_sums) {
+  if constexpr (std::is_same_v<T, loops::Bfloat16>) {
+    if (loops::fits_unit(plan.shape)) return loops::attend_on_unit(plan, inputs, share, result, log_sums);
+  }
+  loops::attend(plan, inputs, share, result, log_sums);
+}
+
+template <typename T>
+loops::KeyGradients work_back(const loops::AttentionPlan& plan, const loops::AttentionInputs<T>& inputs,
+                              const std::vector<loops::Work>& share, const T* d_result, const float* log_sums,
+                              const loops::AttentionWants& wants, T* dq) {
+  if constexpr (std::is_same_v<T, loops::Bfloat16>) {
+    if (loops::fits_unit(plan.shape)) {
+      return loops::attend_back_on_unit(plan, inputs, share, d_result, log_sums, wants, dq);
+    }
+  }
+  return loops::attend_back(plan, inputs, share, d_result, log_sums, wants, dq);
+}
+
 class TreeAttention : public torch::autograd::Function<TreeAttention> {
  public:
   static torch::Tensor forward(AutogradContext* ctx, const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
@@ -80,7 +104,7 @@ class TreeAttention : public torch::autograd::Function<TreeAttention> {
       const auto inputs = inputs_of<T>({q, k, v, context_k, context_v});
       parallel_for(0, static_cast<int64_t>(shares.size()), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
-          loops::attend(plan, inputs, shares[i], mutable_elements<T>(result), mutable_elements<float>(log_sums));
+          work_through<T>(plan, inputs, shares[i], mutable_elements<T>(result), mutable_elements<float>(log_sums));
         }
       });
     });
@@ -104,8 +128,8 @@ class TreeAttention : public torch::autograd::Function<TreeAttention> {
       using T = decltype(tag);
       parallel_for(0, static_cast<int64_t>(work.size()), /*grain_size=*/1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
-          shares[i] = loops::attend_back(plan, inputs_of<T>(saved), work[i], elements<T>(d_result),
-                                         elements<float>(saved[5]), wants, mutable_elements<T>(dq));
+          shares[i] = work_back<T>(plan, inputs_of<T>(saved), work[i], elements<T>(d_result), elements<float>(saved[5]),
+                                   wants, mutable_elements<T>(dq));
         }
       });
     });

@@ -3,10 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/kernels/loops/softmax_loops.h"
-#include "core/kernels/loops/tile_product.h"
-#include "core/kernels/loops/tile_rows.h"
-
 namespace peftlab::kernels::loops {
 
 template <typename T>
@@ -32,68 +28,25 @@ void PathTile<T>::load(const KeyRange& range, int64_t head, int64_t place) {
 
 template <typename T>
 void PathTile<T>::move_to(int64_t head, int64_t path) {
-  if (head == head_ && path == path_) return;
-  const KeyPath& keys = plan_.paths[path];
-  const bool same_above = head == head_ && keys.parent == parent_;
-  int64_t place = 0;
-  for (const KeyRange& range : keys.ranges) {
-    const bool own = &range == &keys.ranges.back();
-    if (own || !same_above) load(range, head, place);
-    place += range.count;
-  }
-  head_ = head;
-  path_ = path;
-  parent_ = keys.parent;
+  if (at_.is_at(head, path)) return;
+  for_ranges(plan_.paths[path], !at_.has_above(plan_, head, path),
+             [&](const KeyRange& range, int64_t place) { load(range, head, place); });
+  at_.set(head, path);
+}
+
+KeyGradients empty_gradients(const AttentionPlan& plan, const std::vector<Work>& share, const AttentionWants& wants) {
+  KeyGradients result;
+  if (share.empty()) return result;
+  result.first_head = share.front().head;
+  result.heads = share.back().head - share.front().head + 1;
+  const size_t size = result.heads * (plan.num_context + plan.num_rows) * padded(plan.shape.width);
+  if (wants.k) result.dk.resize(size);
+  if (wants.v) result.dv.resize(size);
+  return result;
 }
 
 template class PathTile<float>;
 template class PathTile<Bfloat16>;
-
-namespace {
-
-/// Where the rows and columns of a block's scores lie.
-struct BlockView {
-  BlockView(const AttentionPlan& plan, const Work& work)
-      : group(plan.shape.group()), rows((work.block->end - work.block->begin) * group) {
-    const KeyPath& path = plan.paths[work.block->path];
-    const auto* seen = plan.first_seen.data();
-    // Later rows never see an earlier key than the first row does.
-    first = seen[work.block->begin] / kTileWidth * kTileWidth;
-    last = path.above + work.block->end - path.begin;
-    columns = padded(last - first);
-  }
-
-  /// The columns that tile row r sees.
-  ScoreRow seen(const AttentionPlan& plan, const Work& work, int64_t r) const {
-    const int64_t row = work.block->begin + r / group;
-    const KeyPath& path = plan.paths[work.block->path];
-    return {columns, plan.first_seen[row] - first, path.above + row - path.begin + 1 - first, plan.rule.softcap};
-  }
-
-  int64_t group, rows;
-  int64_t first;    // the path's key in column 0
-  int64_t last;     // one past the last key any row sees
-  int64_t columns;  // padded
-};
-
-/// Copies the block's rows of (N, H, D) into a tile, a token's heads of the group below each other.
-template <typename T>
-void load_block(const AttentionPlan& plan, const Work& work, const T* from, float scale, float* tile) {
-  const int64_t width = plan.shape.width, step = padded(width), group = plan.shape.group();
-  for (int64_t row = work.block->begin; row < work.block->end; ++row, tile += group * step) {
-    load_rows(group, width, from + (row * plan.shape.heads + work.head * group) * width, width, scale, tile, step);
-  }
-}
-
-/// Writes a tile's row r back to (N, H, D).
-template <typename T>
-void store_block_row(const AttentionPlan& plan, const Work& work, int64_t r, const float* tile, float scale, T* to) {
-  const int64_t width = plan.shape.width, group = plan.shape.group();
-  const int64_t row = work.block->begin + r / group, head = work.head * group + r % group;
-  store_row(width, tile + r * padded(width), scale, to + (row * plan.shape.heads + head) * width);
-}
-
-}  // namespace
 
 template <typename T>
 void attend(const AttentionPlan& plan, const AttentionInputs<T>& inputs, const std::vector<Work>& share, T* result,
@@ -142,17 +95,6 @@ struct BackTiles {
   std::vector<float> q, d_mixed, dq;  // (block rows, padded D)
   std::vector<float> p, ds;           // (block rows, columns)
 };
-
-KeyGradients empty_gradients(const AttentionPlan& plan, const std::vector<Work>& share, const AttentionWants& wants) {
-  KeyGradients result;
-  if (share.empty()) return result;
-  result.first_head = share.front().head;
-  result.heads = share.back().head - share.front().head + 1;
-  const size_t size = result.heads * (plan.num_context + plan.num_rows) * padded(plan.shape.width);
-  if (wants.k) result.dk.resize(size);
-  if (wants.v) result.dv.resize(size);
-  return result;
-}
 
 /// sums += left' right for the key rows of the block's path, left (rows, columns), right (rows, padded D).
 void add_key_rows(const AttentionPlan& plan, const Work& work, const BlockView& view, bool with_context, const float* left,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/kernels/loops/attention_block.h"
 #include "core/kernels/loops/attention_plan.h"
 #include "core/kernels/loops/bfloat16.h"
 
@@ -40,7 +41,7 @@ class PathTile {
   int64_t width_step_, length_step_;
   std::vector<float> straight_;    // (longest path, padded width), or empty
   std::vector<float> transposed_;  // (width, padded longest path), or empty
-  int64_t head_ = -1, path_ = -1, parent_ = -2;
+  PathCursor at_;
 };
 
 /// Computes `result` (N, H, D) and `log_sums` (N, H) for the blocks given.
@@ -60,6 +61,9 @@ struct KeyGradients {
 struct AttentionWants {
   bool q = false, k = false, v = false, context = false;
 };
+
+/// Zeros for the share's heads.
+KeyGradients empty_gradients(const AttentionPlan& plan, const std::vector<Work>& share, const AttentionWants& wants);
 
 /// Writes dq (N, H, D; may be null) for the blocks given and returns their part of the gradients of keys and values.
 template <typename T>

@@ -12,14 +12,15 @@ struct ScoreRow {
   int64_t width;
   int64_t first;
   int64_t last;
-  float softcap;  // 0: none
+  float softcap;       // 0: none
+  float scale = 1.0f;  // what scores are multiplied by first
 };
 
 /// Turns scores into e^(score - max), returns the sum of those, and the maximum in `largest`.
 float softmax_row(const ScoreRow& row, float* scores, float* largest);
 
-/// Turns scores into probabilities, given the row's log-sum-exp, and dp, the gradient of the probabilities, into the gradient of
-/// the scores.
+/// Turns scores into probabilities, given the row's log-sum-exp, and dp, the gradient of the probabilities, into the
+/// gradient of the scores before they were scaled.
 void softmax_row_back(const ScoreRow& row, float log_sum, float* scores, float* dp);
 
 /// Log-sum-exp of n logits.

@@ -19,6 +19,9 @@ void load_transposed(int64_t rows, int64_t width, const Bfloat16* from, int64_t 
 void store_row(int64_t width, const float* from, float scale, float* to);
 void store_row(int64_t width, const float* from, float scale, Bfloat16* to);
 
+/// to[i * to_step + j] += from[j * step + i], i < rows, j < width.
+void add_turned(int64_t rows, int64_t width, const float* from, int64_t step, float* to, int64_t to_step);
+
 /// to[j] += from[j].
 void add_row(int64_t width, const float* from, float* to);
 

@@ -45,18 +45,24 @@ PEFTLAB_INLINE void store(Bfloat16* to, const Lane& from) {
   std::memcpy(to, &half, sizeof(half));
 }
 
+typedef float HalfLane __attribute__((vector_size(kLaneWidth / 2 * sizeof(float))));
+typedef float QuarterLane __attribute__((vector_size(kLaneWidth / 4 * sizeof(float))));
+
+/// The lower and the upper half of a vector. (Vectors go by reference: by value they would change how calls are made.)
+template <typename Whole, typename Half>
+PEFTLAB_INLINE void split(const Whole& whole, Half& low, Half& high) {
+  std::memcpy(&low, &whole, sizeof(Half));
+  std::memcpy(&high, reinterpret_cast<const char*>(&whole) + sizeof(Half), sizeof(Half));
+}
+
 /// The sum of all sixteen, by halves.
 PEFTLAB_INLINE float sum_of_lane(const Lane& lane) {
-  typedef float Eight __attribute__((vector_size(32)));
-  typedef float Four __attribute__((vector_size(16)));
-  Eight low8, high8;
-  std::memcpy(&low8, &lane, sizeof(low8));
-  std::memcpy(&high8, reinterpret_cast<const char*>(&lane) + sizeof(low8), sizeof(high8));
-  const Eight eight = low8 + high8;
-  Four low4, high4;
-  std::memcpy(&low4, &eight, sizeof(low4));
-  std::memcpy(&high4, reinterpret_cast<const char*>(&eight) + sizeof(low4), sizeof(high4));
-  const Four four = low4 + high4;
+  HalfLane low8, high8;
+  split(lane, low8, high8);
+  const HalfLane eight = low8 + high8;
+  QuarterLane low4, high4;
+  split(eight, low4, high4);
+  const QuarterLane four = low4 + high4;
   return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
