@@ -35,12 +35,18 @@ void decode_all(const QuantizedTensors& t, T* to) {
   const auto rounding = rounding_of(t.source_type);
   const auto* packed = t.packed.const_data_ptr<uint8_t>();
   const int64_t n = t.num_elements();
-  parallel_for(
-      0, t.format.num_blocks(n), 1 + kDecodedForAThread / t.format.block_size,
-      [&](int64_t first, int64_t last) { quant::decode(t.format, scales, rounding, packed, n, first, last, to); });
+  parallel_for(0, t.format.num_blocks(n), 1 + kDecodedForAThread / t.format.block_size,
+               [&](int64_t first, int64_t last) {
+                 quant::decode(t.format, scales, rounding, packed, n, first, last, to + first * t.format.block_size);
+               });
 }
 
 }  // namespace
+
+void dequantize_blocks(const QuantizedTensors& tensors, int64_t first, int64_t last, float* to) {
+  quant::decode(tensors.format, scales_of(tensors), rounding_of(tensors.source_type),
+                tensors.packed.const_data_ptr<uint8_t>(), tensors.num_elements(), first, last, to);
+}
 
 void dequantize_into(const QuantizedTensors& tensors, const torch::Tensor& to) {
   TORCH_CHECK(to.is_contiguous() && to.numel() == tensors.num_elements(), "dequantize_into: a matrix of ", tensors.out,

@@ -5,9 +5,12 @@
 #include <cmath>
 #include <vector>
 
+#include "core/kernels/dequantize.h"
 #include "core/kernels/loops/error_loops.h"
+#include "core/kernels/loops/tile_rows.h"
 #include "core/kernels/parallel.h"
 #include "core/kernels/quantized_storage.h"
+#include "core/kernels/types.h"
 #include "core/quant/four_bit.h"
 #include "core/quant/scales.h"
 #include "peftlab/error.h"
@@ -16,23 +19,59 @@ namespace peftlab::kernels {
 
 namespace {
 
-constexpr int64_t kEncodedForAThread = 1 << 14;
+constexpr int64_t kStretch = 4096;  // elements that are worked on together: whole blocks, whatever their size
+constexpr int64_t kStretchesForAThread = 5;
+
+static_assert(kStretch % quant::kLargestBlock == 0);
 
 torch::Tensor floats(int64_t n) { return torch::empty({n}, torch::kFloat32); }
 torch::Tensor bytes(int64_t n) { return torch::empty({n}, torch::kUInt8); }
 
-/// x (n) float32 -> packed and plain scales.
+/// A stretch of a matrix's elements in float32, and the blocks they are in.
+struct Stretch {
+  int64_t index;
+  const float* values;
+  int64_t count;
+  int64_t first_block, last_block;
+};
+
+int64_t num_stretches(int64_t n) { return (n + kStretch - 1) / kStretch; }
+
+/// Calls f(stretch) for all of x (n), float32 or bfloat16, by several threads. A stretch at a time is made float32, so
+/// that it is read from main memory but once.
+template <typename F>
+void for_stretches(const torch::Tensor& x, const quant::FourBitFormat& format, F&& f) {
+  const int64_t n = x.numel();
+  parallel_for(0, num_stretches(n), kStretchesForAThread, [&](int64_t first, int64_t last) {
+    std::vector<float> wide(x.scalar_type() == torch::kBFloat16 ? kStretch : 0);
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t begin = i * kStretch, count = std::min(kStretch, n - begin);
+      const float* values = wide.data();
+      if (wide.empty()) {
+        values = elements<float>(x) + begin;
+      } else {
+        loops::load_rows(/*rows=*/1, count, elements<loops::Bfloat16>(x) + begin, count, /*scale=*/1.0f, wide.data(),
+                         count);
+      }
+      f(Stretch{i, values, count, begin / format.block_size, format.num_blocks(begin + count)});
+    }
+  });
+}
+
+/// x (n) -> packed and plain scales.
 void encode_all(const torch::Tensor& x, const QuantizationOptions& options, QuantizedTensors& t) {
   const auto rules = options.cpu_rules ? quant::Rules::kCpu : quant::Rules::kCuda;
-  const int64_t n = x.numel(), blocks = t.format.num_blocks(n);
+  const int64_t n = x.numel();
   t.packed = bytes(quant::packed_bytes(n));
-  t.absmax = floats(blocks);
-  const auto* values = x.const_data_ptr<float>();
+  t.absmax = floats(t.format.num_blocks(n));
   auto* packed = t.packed.mutable_data_ptr<uint8_t>();
   auto* absmax = t.absmax.mutable_data_ptr<float>();
-  parallel_for(0, blocks, 1 + kEncodedForAThread / t.format.block_size, [&](int64_t first, int64_t last) {
-    quant::encode(t.format, rules, values, n, first, last, packed, absmax);
+  for_stretches(x, t.format, [&](const Stretch& s) {
+    quant::encode(t.format, rules, s.values, n, s.first_block, s.last_block, packed, absmax);
   });
+  if (!at::isfinite(t.absmax).all().item<bool>()) {
+    throw ConfigError("the matrix has values that are not finite, which no scale holds");
+  }
 }
 
 void quantize_scales(QuantizedTensors& t) {
@@ -48,16 +87,12 @@ void quantize_scales(QuantizedTensors& t) {
 
 /// Stretches have one length whatever the number of threads, so that the sums do not depend on it.
 QuantizationError error_of(const torch::Tensor& x, const QuantizedTensors& t) {
-  constexpr int64_t kStretch = 4096;
-  const auto decoded = dequantized(t, torch::kFloat32);
-  const int64_t n = x.numel(), stretches = (n + kStretch - 1) / kStretch;
-  std::vector<loops::ErrorSums> parts(static_cast<size_t>(stretches));
-  const auto *original = x.const_data_ptr<float>(), *again = decoded.const_data_ptr<float>();
-  parallel_for(0, stretches, 1 + kEncodedForAThread / kStretch, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      parts[static_cast<size_t>(i)] =
-          loops::error_sums(original + i * kStretch, again + i * kStretch, std::min(kStretch, n - i * kStretch));
-    }
+  const int64_t n = x.numel();
+  std::vector<loops::ErrorSums> parts(static_cast<size_t>(num_stretches(n)));
+  for_stretches(x, t.format, [&](const Stretch& s) {
+    float decoded[kStretch];
+    dequantize_blocks(t, s.first_block, s.last_block, decoded);
+    parts[static_cast<size_t>(s.index)] = loops::error_sums(s.values, decoded, s.count);
   });
   loops::ErrorSums all;
   for (const auto& part : parts) {
@@ -67,13 +102,6 @@ QuantizationError error_of(const torch::Tensor& x, const QuantizedTensors& t) {
   }
   const double deviations = n > 0 ? std::max(0.0, all.squares - all.values * all.values / static_cast<double>(n)) : 0.0;
   return {all.squared_errors, deviations, n};
-}
-
-void check_finite(const torch::Tensor& x) {
-  if (x.numel() == 0) return;
-  const auto [least, most] = at::aminmax(x);
-  if (std::isfinite(least.item<float>()) && std::isfinite(most.item<float>())) return;
-  throw ConfigError("the matrix has values that are not finite, which no scale holds");
 }
 
 /// The type bitsandbytes would know the matrix by; it has none for float64.
@@ -104,8 +132,9 @@ std::shared_ptr<QuantizedStorage> quantized_storage(const torch::Tensor& weight,
               "a matrix to quantise is (out, in) of a floating type, got ", weight.sizes(), " ", weight.scalar_type());
   check_quantization(options);
   const torch::NoGradGuard no_grad;
-  const auto x = weight.detach().to(torch::kCPU).to(torch::kFloat32).contiguous().flatten();
-  check_finite(x);
+  const bool is_bfloat16 = weight.scalar_type() == torch::kBFloat16;
+  const auto x =
+      weight.detach().to(torch::kCPU, is_bfloat16 ? torch::kBFloat16 : torch::kFloat32).contiguous().flatten();
   QuantizedTensors t;
   t.format = {options.type == "nf4" ? quant::FourBit::kNf4 : quant::FourBit::kFp4, options.block_size};
   t.source_type = source_type_of(weight.scalar_type());

@@ -1,6 +1,7 @@
 #include "core/quant/four_bit.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "core/quant/four_bit_tables.h"
@@ -18,14 +19,17 @@ Span block_span(const FourBitFormat& format, int64_t block, int64_t num_elements
   return {begin, std::min(begin + format.block_size, num_elements)};
 }
 
+uint32_t magnitude_bits(float x) { return std::bit_cast<uint32_t>(x) & 0x7FFFFFFFu; }
+
+/// By their bits, which rise as magnitudes do, up to infinity and to what is not a number.
 float largest_magnitude(const float* x, int64_t n) {
-  float lanes[16] = {};
+  uint32_t lanes[16] = {};
   int64_t i = 0;
   for (; i + 16 <= n; i += 16) {
-    for (int j = 0; j < 16; ++j) lanes[j] = std::max(lanes[j], std::fabs(x[i + j]));
+    for (int j = 0; j < 16; ++j) lanes[j] = std::max(lanes[j], magnitude_bits(x[i + j]));
   }
-  for (; i < n; ++i) lanes[0] = std::max(lanes[0], std::fabs(x[i]));
-  return *std::max_element(lanes, lanes + 16);
+  for (; i < n; ++i) lanes[0] = std::max(lanes[0], magnitude_bits(x[i]));
+  return std::bit_cast<float>(*std::max_element(lanes, lanes + 16));
 }
 
 void encode_span(const float* x, int64_t n, const BlockScale& scale, const Search& search, uint8_t* packed) {
@@ -58,7 +62,7 @@ void decode_blocks(const FourBitFormat& format, const Scales& scales, Rounding r
   for (int64_t block = first; block < last; ++block) {
     const auto [begin, end] = block_span(format, block, num_elements);
     block_table(values, scales(block), rounding, table);
-    decode_span(table, packed + begin / 2, end - begin, out + begin);
+    decode_span(table, packed + begin / 2, end - begin, out + (begin - first * format.block_size));
   }
 }
 
@@ -81,15 +85,16 @@ void encode(const FourBitFormat& format, Rules rules, const float* x, int64_t nu
   const bool looks_up = x86::can_look_up();
   for (int64_t block = first; block < last; ++block) {
     const auto [begin, end] = block_span(format, block, num_elements);
+    const float* values = x + (block - first) * format.block_size;
     const int64_t n = end - begin;
     const bool is_whole = n == format.block_size;
-    const float largest = looks_up && is_whole ? x86::largest_magnitude(x + begin, n) : largest_magnitude(x + begin, n);
+    const float largest = looks_up && is_whole ? x86::largest_magnitude(values, n) : largest_magnitude(values, n);
     const auto scale = block_scale(rules, largest, !is_whole);
     absmax[block] = scale.kept;
     if (looks_up && is_whole) {
-      x86::encode_block(x + begin, n, scale, found, packed + begin / 2);
+      x86::encode_block(values, n, scale, found, packed + begin / 2);
     } else {
-      encode_span(x + begin, n, scale, found, packed + begin / 2);
+      encode_span(values, n, scale, found, packed + begin / 2);
     }
   }
 }
@@ -97,7 +102,7 @@ void encode(const FourBitFormat& format, Rules rules, const float* x, int64_t nu
 void decode(const FourBitFormat& format, const Scales& scales, Rounding rounding, const uint8_t* packed,
             int64_t num_elements, int64_t first, int64_t last, float* out) {
   const int64_t rest = decode_whole_blocks(format, scales, rounding, packed, num_elements, first, last, out);
-  decode_blocks(format, scales, rounding, packed, num_elements, rest, last, out);
+  decode_blocks(format, scales, rounding, packed, num_elements, rest, last, out + (rest - first) * format.block_size);
 }
 
 void decode(const FourBitFormat& format, const Scales& scales, Rounding rounding, const uint8_t* packed,
@@ -108,7 +113,7 @@ void decode(const FourBitFormat& format, const Scales& scales, Rounding rounding
 void decode(const FourBitFormat& format, const Scales& scales, Rounding rounding, const uint8_t* packed,
             int64_t num_elements, int64_t first, int64_t last, uint16_t* out) {
   const int64_t rest = decode_whole_blocks(format, scales, rounding, packed, num_elements, first, last, out);
-  decode_blocks(format, scales, rounding, packed, num_elements, rest, last, out);
+  decode_blocks(format, scales, rounding, packed, num_elements, rest, last, out + (rest - first) * format.block_size);
 }
 
 }  // namespace peftlab::quant

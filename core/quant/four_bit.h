@@ -41,8 +41,9 @@ const char* name(FourBit type);
 /// The value of each code.
 const std::array<float, 16>& codes(FourBit type);
 
-/// Encodes the blocks [first, last) of x, `num_elements` finite values: writes their bytes of `packed` (packed_bytes)
-/// and their scales of `absmax` (num_blocks). Blocks share no byte, so that parts can be done by several threads.
+/// Encodes the blocks [first, last) of `num_elements` values, of which x holds those of these blocks: writes their
+/// bytes of `packed` (packed_bytes) and their scales of `absmax` (num_blocks). The scale of a block that holds a value
+/// that is not finite is not finite either. Blocks share no byte, so that parts can be done by several threads.
 void encode(const FourBitFormat& format, Rules rules, const float* x, int64_t num_elements, int64_t first, int64_t last,
             uint8_t* packed, float* absmax);
 
@@ -62,8 +63,8 @@ struct Scales {
 /// What a decoded value is rounded to before anything else is done with it: the type the matrix had.
 enum class Rounding { kFloat32, kBfloat16, kFloat16 };
 
-/// The inverse for the blocks [first, last): code times scale, rounded. `out` holds `num_elements` float32, float64, or
-/// the bits of bfloat16.
+/// The inverse for the blocks [first, last): code times scale, rounded. `out` takes the elements of these blocks as
+/// float32, float64, or the bits of bfloat16.
 void decode(const FourBitFormat& format, const Scales& scales, Rounding rounding, const uint8_t* packed,
             int64_t num_elements, int64_t first, int64_t last, float* out);
 void decode(const FourBitFormat& format, const Scales& scales, Rounding rounding, const uint8_t* packed,

@@ -3,6 +3,8 @@
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #define PEFTLAB_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 #include <immintrin.h>
+
+#include <bit>
 #if defined(__GNUC__) && !defined(__clang__)
 // GCC 12 takes the lanes that its own intrinsics leave undefined on purpose for a mistake (its bug 105593).
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -30,9 +32,12 @@ bool can_look_up() {
 }
 
 PEFTLAB_AVX512 float largest_magnitude(const float* x, int64_t n) {
-  __m512 largest = _mm512_setzero_ps();
-  for (int64_t i = 0; i < n; i += 16) largest = _mm512_max_ps(largest, _mm512_abs_ps(_mm512_loadu_ps(x + i)));
-  return _mm512_reduce_max_ps(largest);
+  const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
+  __m512i largest = _mm512_setzero_si512();
+  for (int64_t i = 0; i < n; i += 16) {
+    largest = _mm512_max_epu32(largest, _mm512_and_si512(_mm512_loadu_si512(x + i), magnitude));
+  }
+  return std::bit_cast<float>(_mm512_reduce_max_epu32(largest));
 }
 
 /// Ranks 16 values at a time by four steps of a binary search, whose thresholds and codes are tables in registers.
@@ -88,12 +93,13 @@ PEFTLAB_AVX512 void decode_blocks(const FourBitFormat& format, const Scales& sca
   const __m512 all = _mm512_loadu_ps(codes(format.type).data());
   for (int64_t block = first; block < last; ++block) {
     const __m512 table = block_values(all, scales(block), rounding);
-    for (int64_t i = block * format.block_size; i < (block + 1) * format.block_size; i += 32) {
-      const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(packed + i / 2)));
+    const uint8_t* from = packed + block * format.block_size / 2;
+    for (int64_t i = 0; i < format.block_size; i += 32, out += 32) {
+      const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i / 2)));
       const __m512 even = _mm512_permutexvar_ps(_mm512_srli_epi32(bytes, 4), table);
       const __m512 odd = _mm512_permutexvar_ps(bytes, table);
-      _mm512_storeu_ps(out + i, _mm512_permutex2var_ps(even, lower, odd));
-      _mm512_storeu_ps(out + i + 16, _mm512_permutex2var_ps(even, upper, odd));
+      _mm512_storeu_ps(out, _mm512_permutex2var_ps(even, lower, odd));
+      _mm512_storeu_ps(out + 16, _mm512_permutex2var_ps(even, upper, odd));
     }
   }
 }
@@ -106,10 +112,11 @@ PEFTLAB_AVX512 void decode_blocks(const FourBitFormat& format, const Scales& sca
   for (int64_t block = first; block < last; ++block) {
     const __m512i values = bfloat16_lanes(block_values(all, scales(block), rounding));
     const __m512i table = _mm512_broadcast_i64x4(_mm512_cvtepi32_epi16(values));
-    for (int64_t i = block * format.block_size; i < (block + 1) * format.block_size; i += 32) {
-      const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(packed + i / 2)));
+    const uint8_t* from = packed + block * format.block_size / 2;
+    for (int64_t i = 0; i < format.block_size; i += 32, out += 32) {
+      const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i / 2)));
       const __m512i index = _mm512_or_si512(_mm512_srli_epi32(bytes, 4), _mm512_slli_epi32(bytes, 16));
-      _mm512_storeu_si512(out + i, _mm512_permutexvar_epi16(index, table));
+      _mm512_storeu_si512(out, _mm512_permutexvar_epi16(index, table));
     }
   }
 }

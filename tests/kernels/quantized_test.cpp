@@ -155,11 +155,13 @@ TEST(Quantized, RefusesWhatItCannotKeep) {
     EXPECT_THAT(message_of([&] { quantized(weight, options("nf4", true, size)); }),
                 HasSubstr("block_size: expected a power of two from 32 to 4096, got " + std::to_string(size)));
   }
-  for (const double value : {NAN, INFINITY, -INFINITY}) {
-    auto broken = weight.clone();
-    broken[2][3] = value;
-    EXPECT_THAT(message_of([&] { quantized(broken, options()); }),
-                HasSubstr("the matrix has values that are not finite"));
+  for (const auto type : {torch::kFloat32, torch::kBFloat16, torch::kHalf, torch::kFloat64}) {
+    for (const double value : {NAN, INFINITY, -INFINITY}) {
+      auto broken = matrix(80, 64, type);
+      broken[72][3] = value;
+      EXPECT_THAT(message_of([&] { quantized(broken, options()); }),
+                  HasSubstr("the matrix has values that are not finite"));
+    }
   }
   EXPECT_THAT(message_of([&] { quantized(torch::randn({3}), options()); }),
               HasSubstr("a matrix to quantise is (out, in)"));

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -265,10 +266,31 @@ TEST(FourBit, BlocksCanBeDoneApart) {
   const auto whole = encoded(x, format, Rules::kCuda);
   Encoded parts{std::vector<uint8_t>(whole.packed.size()), std::vector<float>(whole.absmax.size())};
   for (int64_t block = 15; block >= 0; --block) {
-    encode(format, Rules::kCuda, x.data(), 1000, block, block + 1, parts.packed.data(), parts.absmax.data());
+    encode(format, Rules::kCuda, x.data() + block * 64, 1000, block, block + 1, parts.packed.data(),
+           parts.absmax.data());
   }
   EXPECT_EQ(parts.packed, whole.packed);
   EXPECT_EQ(parts.absmax, whole.absmax);
+  const auto all = decoded<float>(whole, 1000, format, Rounding::kBfloat16);
+  Scales scales;
+  scales.absmax = whole.absmax.data();
+  std::vector<float> last(1000 - 14 * 64);
+  decode(format, scales, Rounding::kBfloat16, whole.packed.data(), 1000, 14, 16, last.data());
+  EXPECT_TRUE(std::equal(last.begin(), last.end(), all.begin() + 14 * 64));
+}
+
+TEST(FourBit, AScaleOfWhatIsNotFiniteIsNotFinite) {
+  for (const float value : {NAN, -NAN, INFINITY, -INFINITY}) {
+    for (const size_t n : {64u, 40u}) {
+      for (size_t place = 0; place < n; place += 13) {
+        auto x = noise(n);
+        x[place] = value;
+        EXPECT_FALSE(std::isfinite(encoded(x, {FourBit::kNf4, 64}, Rules::kCuda).absmax[0]))
+            << value << " at " << place;
+        EXPECT_FALSE(std::isfinite(encoded(x, {FourBit::kNf4, 64}, Rules::kCpu).absmax[0])) << value << " at " << place;
+      }
+    }
+  }
 }
 
 TEST(FourBit, BlockSizesArePowersOfTwoFrom32To4096) {
