@@ -5,15 +5,12 @@
 #include <torch/utils.h>
 
 #include <climits>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "core/lab/machine.h"
 
 namespace {
-
-constexpr double kBusy = 0.5;  // processes waiting for a core, over the last minute
 
 /// As the program does: keep big temporaries instead of returning them to the kernel each time.
 void keep_freed_memory() {
@@ -29,8 +26,8 @@ void describe_process() {
     benchmark::AddCustomContext(key, value.is_string() ? value.get<std::string>() : value.dump());
   }
   benchmark::AddCustomContext("onednn", at::get_mkldnn_version());
-  double load = 0.0;
-  if (getloadavg(&load, 1) == 1 && load > kBusy) std::fprintf(stderr, "warning: the machine was busy before: load %.2f\n", load);
+  const double load = peftlab::lab::load_average();
+  if (load > peftlab::lab::kBusyLoad) std::fprintf(stderr, "warning: the machine was busy before: load %.2f\n", load);
   if (machine.at("build").get<std::string>() == "debug") std::fprintf(stderr, "warning: a debug build: the figures mean nothing\n");
 }
 

@@ -7,6 +7,7 @@
 #include "core/cli/experiment_options.h"
 #include "core/cli/run_display.h"
 #include "core/lab/benchmark.h"
+#include "core/lab/machine.h"
 #include "core/report/human.h"
 #include "core/report/table.h"
 #include "core/report/terminal.h"
@@ -14,8 +15,6 @@
 
 namespace peftlab::cli {
 namespace {
-
-constexpr double kBusy = 0.5;  // processes waiting for a core, over the last minute
 
 struct BenchOptions {
   std::vector<std::string> files, overrides;
@@ -70,7 +69,7 @@ std::string machine_text(const lab::Benchmark& b) {
 
 void warn(const lab::Benchmark& b) {
   if (b.machine.at("build") == "debug") std::cerr << "peftlab: a debug build: its figures mean nothing\n";
-  if (b.load_average > kBusy) {
+  if (b.load_average > lab::kBusyLoad) {
     std::cerr << "peftlab: the machine was busy before (load " << number("%.2f", b.load_average)
               << "): compare within this table alone\n";
   }

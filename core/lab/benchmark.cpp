@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <regex>
 #include <set>
 
@@ -43,11 +42,6 @@ double best_rate(const model::Decoder& decoder, int64_t rows) {
   double best = product_rate(kSquare, kSquare, kSquare, decoder.type());
   for (const auto& [out, in] : shapes) best = std::max(best, product_rate(rows, out, in, decoder.type()));
   return best;
-}
-
-double load_average() {
-  double load = 0.0;
-  return getloadavg(&load, 1) == 1 ? load : 0.0;
 }
 
 /// "3.12.0" of "Intel(R) MKL-DNN v3.12.0 (Git Hash ...)"; the text itself where it has none.

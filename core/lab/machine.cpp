@@ -74,6 +74,11 @@ io::Json describe_machine() {
           {"build", build}};
 }
 
+double load_average() {
+  double load = 0.0;
+  return getloadavg(&load, 1) == 1 ? load : 0.0;
+}
+
 bool reset_peak_memory() {
   // What earlier phases freed goes back to the system: it would count as memory of the phase that begins.
   malloc_trim(0);
