@@ -11,6 +11,7 @@
 #include "core/kernels/loops/softmax_loops.h"
 #include "core/kernels/parallel.h"
 #include "core/kernels/recorded.h"
+#include "core/kernels/row_multiple.h"
 #include "core/kernels/types.h"
 
 namespace peftlab::kernels {
@@ -37,6 +38,12 @@ struct Head {
   int64_t chunk_rows() const { return std::max<int64_t>(1, kChunkBytes / (4 * std::max<int64_t>(1, vocab()))); }
   torch::Tensor raw_logits(const torch::Tensor& h) const { return at::linear(h, weight, bias).contiguous(); }
 };
+
+/// h (n, C) with rows of zeros below, as many as are best given to a product.
+torch::Tensor with_best_rows(const torch::Tensor& h) {
+  const int64_t missing = best_rows(h.size(0), h.scalar_type(), h.device()) - h.size(0);
+  return missing == 0 ? h : torch::cat({h, torch::zeros({missing, h.size(1)}, h.options())});
+}
 
 /// Log-sum-exp of each row of z (n, V) after the cap: (n).
 torch::Tensor log_sums(const torch::Tensor& z, double softcap) {
@@ -100,14 +107,16 @@ class FrozenHeadLoss : public torch::autograd::Function<FrozenHeadLoss> {
     auto losses = torch::empty({h.size(0)}, h.options().dtype(sum_type(h.scalar_type())));
     auto dh = with_gradient ? torch::empty_like(h) : torch::Tensor();
     for_each_chunk(h.size(0), head.chunk_rows(), [&](int64_t begin, int64_t count) {
-      auto z = head.raw_logits(h.narrow(0, begin, count));
+      const auto all_z = head.raw_logits(with_best_rows(h.narrow(0, begin, count)));
+      const auto z = all_z.narrow(0, 0, count);
       const auto hit = targets.narrow(0, begin, count);
       const auto sums = log_sums(z, softcap);
       losses.narrow(0, begin, count).copy_(losses_of(z, sums, hit, softcap));
       if (!with_gradient) return;
-      const auto dz = logit_gradients(std::move(z), sums, hit, torch::ones_like(sums), softcap);
-      auto to = dh.narrow(0, begin, count);
-      at::mm_out(to, dz, head.weight);
+      const auto dz = logit_gradients(z, sums, hit, torch::ones_like(sums), softcap);
+      // The loops overwrite z; what else they leave lies elsewhere.
+      const auto all_dz = dz.is_same(z) ? all_z : dz;
+      dh.narrow(0, begin, count).copy_(at::mm(all_dz, head.weight).narrow(0, 0, count));
     });
     if (with_gradient) ctx->save_for_backward({dh});
     return losses;

@@ -66,7 +66,7 @@ class GroupedProduct : public torch::autograd::Function<GroupedProduct> {
     int64_t column = 0;
     for (size_t i = 0; i < grads.size(); ++i) {
       const auto dy = as_rows(grads[i]);
-      d_inner.narrow(1, column, group->ranks[i]).copy_(narrow_product(dy, saved[3 + i]));
+      narrow_product_into(dy, saved[3 + i], d_inner.narrow(1, column, group->ranks[i]));
       if (ctx->needs_input_grad(2 + 2 * i)) {
         const auto d_turned = narrow_gradient(inner.narrow(1, column, group->ranks[i]), dy);
         result[2 + 2 * i] = turned(d_turned, group->scales[i]).to(downs.scalar_type());

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/kernels/loops/narrow_loops.h"
+#include "core/kernels/loops/tile_rows.h"
 #include "core/kernels/loops/wide_lane.h"
 #include "core/kernels/parallel.h"
 #include "core/kernels/types.h"
@@ -38,17 +39,25 @@ RowsOf<T> to_row(const at::Tensor& x, int64_t row, int64_t column = 0) {
 }  // namespace
 
 at::Tensor narrow_product(const at::Tensor& x, const at::Tensor& w) {
+  if (!has_loops(x, w.size(0))) return at::mm(x, w.to(x.scalar_type()).t());
+  const auto u = at::empty({x.size(0), w.size(0)}, x.options().dtype(at::kFloat));
+  narrow_product_into(x, w, u);
+  return u;
+}
+
+void narrow_product_into(const at::Tensor& x, const at::Tensor& w, const at::Tensor& u) {
   const int64_t rank = w.size(0), n = x.size(1);
-  if (!has_loops(x, rank)) return at::mm(x, w.to(x.scalar_type()).t());
+  if (!has_loops(x, rank) || u.scalar_type() != at::kFloat) {
+    u.copy_(narrow_product(x, w));
+    return;
+  }
   const auto left = by_rows(x), right = factor(w);
-  const auto u = at::empty({x.size(0), rank}, x.options().dtype(at::kFloat));
   with_row_type(x.scalar_type(), [&](auto tag) {
     using T = decltype(tag);
     parallel_for(0, x.size(0), rows_for_a_thread(n * rank / 4), [&](int64_t begin, int64_t end) {
       loops::narrow_product(end - begin, n, rank, from_row<T>(left, begin), from_row<float>(right, 0), to_row<float>(u, begin));
     });
   });
-  return u;
 }
 
 void add_narrow_product(const at::Tensor& y, const at::Tensor& u, const at::Tensor& w) {
@@ -84,6 +93,12 @@ at::Tensor narrow_gradient(const at::Tensor& u, const at::Tensor& x) {
 }
 
 at::Tensor turned(const at::Tensor& w, double scale) {
+  if (w.device().is_cpu() && w.scalar_type() == at::kFloat && w.stride(1) == 1) {
+    const auto result = at::empty({w.size(1), w.size(0)}, w.options());
+    loops::load_transposed(w.size(0), w.size(1), elements<float>(w), w.stride(0), static_cast<float>(scale),
+                           mutable_elements<float>(result), w.size(0));
+    return result;
+  }
   const auto result = at::empty({w.size(1), w.size(0)}, w.options());
   result.copy_(w.t());
   return scale == 1.0 ? result : result.mul_(scale);

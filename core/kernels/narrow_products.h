@@ -9,6 +9,9 @@ namespace peftlab::kernels {
 /// x w': x (N, n), w (rank, n) -> (N, rank), in float32 from the loops, else in x's type.
 at::Tensor narrow_product(const at::Tensor& x, const at::Tensor& w);
 
+/// The same written into u (N, rank), of any type, rows of which may lie apart.
+void narrow_product_into(const at::Tensor& x, const at::Tensor& w, const at::Tensor& u);
+
 /// y += u w in place: y (N, n), u (N, rank), w (rank, n).
 void add_narrow_product(const at::Tensor& y, const at::Tensor& u, const at::Tensor& w);
 

@@ -91,4 +91,13 @@ Batch make_batch(const std::vector<Sequence>& sequences, bool share_beginning) {
   return finish(b, sequences);
 }
 
+void fill_rows(Batch& batch, int64_t before, int64_t multiple) {
+  const int64_t begin = batch.num_rows(), over = (before + begin) % multiple;
+  if (over == 0) return;
+  const int64_t missing = multiple - over;
+  batch.layout.segments.push_back({begin, begin + missing, -1});
+  batch.layout.positions = torch::cat({batch.layout.positions, torch::arange(missing, torch::kInt64)});
+  batch.ids = torch::cat({batch.ids, batch.ids.narrow(0, 0, 1).expand({missing})});
+}
+
 }  // namespace peftlab::model

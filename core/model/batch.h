@@ -41,6 +41,10 @@ struct Batch {
 /// becomes a root computed once. REQUIRES: at least one sequence, none empty.
 Batch make_batch(const std::vector<Sequence>& sequences, bool share_beginning);
 
+/// Adds rows that nothing depends on, a text of its own, until `before` rows and the batch's make a multiple of
+/// `multiple`.
+void fill_rows(Batch& batch, int64_t before, int64_t multiple);
+
 /// The number of tokens that all sequences begin with, at most the shortest length minus one; 0 for fewer than two.
 int64_t shared_beginning(const std::vector<Sequence>& sequences);
 

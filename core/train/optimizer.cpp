@@ -63,7 +63,7 @@ double Updater::gradient_norm() const {
   if (gradients.empty()) return 0.0;
   double sum = 0.0;
   const auto norms = torch::stack(at::_foreach_norm(gradients)).to(torch::kCPU, torch::kFloat64);
-  for (int64_t i = 0; i < norms.size(0); ++i) sum += std::pow(norms[i].item<double>(), 2);
+  for (int64_t i = 0; i < norms.size(0); ++i) sum += std::pow(norms.const_data_ptr<double>()[i], 2);
   return std::sqrt(sum);
 }
 
@@ -90,9 +90,10 @@ void Updater::adamw(const Group& group, double learning_rate) {
     gradients.push_back(slots_[i].tensor.grad());
     first.push_back(first_[i]);
     second.push_back(second_[i]);
-    steps.push_back(steps_[i].add_(1.0));
+    steps.push_back(steps_[i]);
   }
   if (values.empty()) return;
+  at::_foreach_add_(steps, 1.0);
   at::_fused_adamw_(values, gradients, first, second, /*max_exp_avg_sqs=*/{}, steps, learning_rate * group.learning_rate_factor,
                     settings_.beta1, settings_.beta2, group.weight_decay, settings_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
 }

@@ -6,6 +6,7 @@
 
 #include "core/io/streams.h"
 #include "core/kernels/dropout_clock.h"
+#include "core/kernels/row_multiple.h"
 #include "core/model/labels.h"
 #include "core/train/operation_log.h"
 
@@ -47,15 +48,24 @@ torch::Tensor StepRunner::micro_batch(const std::vector<size_t>& examples, int64
   return loss.detach();
 }
 
+model::Batch StepRunner::batch_of(const std::vector<model::Sequence>& sequences) const {
+  auto batch = model::labelled_batch(*job_.decoder, sequences, sharing_);
+  const auto& decoder = *job_.decoder;
+  if (kernels::makes_code_for_rows(decoder.type(), decoder.device())) {
+    model::fill_rows(batch, decoder.num_virtual_rows(), kernels::kRowMultiple);
+  }
+  return batch;
+}
+
 std::pair<torch::Tensor, model::Batch> StepRunner::forward(const std::vector<size_t>& examples, int64_t step, int64_t index) {
   RECORD_USER_SCOPE(kForwardPhase);
   const auto sequences = chosen(job_.examples, examples);
-  auto batch = model::labelled_batch(*job_.decoder, sequences, sharing_);
+  auto batch = batch_of(sequences);
   const uint64_t draws = kernels::num_dropout_draws();
   auto loss = weighted_losses(batch, step, index);
   if (may_switch_ && sharing_ && kernels::num_dropout_draws() != draws) {
     sharing_ = false;
-    batch = model::labelled_batch(*job_.decoder, sequences, sharing_);
+    batch = batch_of(sequences);
     loss = weighted_losses(batch, step, index);
   }
   may_switch_ = false;

@@ -21,6 +21,8 @@ class StepRunner {
   /// Adds the gradients of one micro-batch; returns the sum of its token losses.
   torch::Tensor micro_batch(const std::vector<size_t>& examples, int64_t step, int64_t index, double num_labels, StepReport& report);
   /// The sum of the token losses of one micro-batch, and the batch.
+  /// The batch of the sequences, filled up with rows where those cost less than code for another number of them.
+  model::Batch batch_of(const std::vector<model::Sequence>& sequences) const;
   std::pair<torch::Tensor, model::Batch> forward(const std::vector<size_t>& examples, int64_t step, int64_t index);
   torch::Tensor weighted_losses(const model::Batch& batch, int64_t step, int64_t index) const;
 

@@ -11,7 +11,9 @@ expect 0 "$PEFTLAB" bench toy.json full.json --steps 4 --warm-up 2 --answers 2
 holds out 'libtorch' 'oneDNN' 'load' 'toy' 'full' 'limit, %' 'FLOP/N' 'answers/s'
 is "$(grep -v '─' out | awk 'length($0) > 80' | wc -l)" -eq 0
 is ! -e runs
-expect 0 "$PEFTLAB" bench toy.json full.json last_layer.json prompt_tuning.json --steps 4 --answers 0 --json --quiet
+# In float32 no rows are filled up.
+expect 0 "$PEFTLAB" bench toy.json full.json last_layer.json prompt_tuning.json --steps 4 --answers 0 --json --quiet \
+  --set '/model={"name": "model", "dtype": "f32"}'
 python3 - <<'PY' || failed 'the JSON does not follow the law'
 import json
 rows = {row["name"]: row for row in json.load(open("out"))["rows"]}

@@ -69,6 +69,17 @@ TEST(NarrowProducts, TakeColumnsOfAWiderTensor) {
   EXPECT_EQ(y.count_nonzero().item<int64_t>(), 9 * 17);
 }
 
+TEST(NarrowProducts, AreWrittenIntoColumnsOfAnyType) {
+  const auto x = random({11, 48}, torch::kBFloat16), w = random({4, 48}, torch::kFloat32);
+  const auto u = narrow_product(x, w);
+  for (const auto type : {torch::kFloat32, torch::kBFloat16, torch::kFloat64}) {
+    const auto all = torch::full({11, 9}, 7.0, type);
+    narrow_product_into(x, w, all.narrow(1, 3, 4));
+    EXPECT_TRUE(torch::equal(all.narrow(1, 3, 4), u.to(type))) << type;
+    EXPECT_EQ((all == 7.0).sum().item<int64_t>(), 11 * 5) << type;
+  }
+}
+
 TEST(NarrowProducts, GiveTheSameBitsForAnyNumberOfThreads) {
   const auto x = random({203, 208}, torch::kBFloat16), w = random({8, 208}, torch::kFloat32);
   const auto u = random({203, 8}, torch::kFloat32);

@@ -33,9 +33,12 @@ class Prompts : public testing::TestWithParam<const char*> {
   }
 };
 
-/// The loss over all sequences and the gradients of every trained tensor.
-std::pair<double, Tensors> trained_once(test::Toy& toy, const std::vector<model::Sequence>& sequences, bool share) {
-  const auto batch = model::labelled_batch(*toy.decoder, sequences, share);
+/// The loss over all sequences and the gradients of every trained tensor, with rows filled up to a multiple.
+std::pair<double, Tensors> trained_once(test::Toy& toy, const std::vector<model::Sequence>& sequences, bool share,
+                                        int64_t row_multiple = 1) {
+  auto batch = model::labelled_batch(*toy.decoder, sequences, share);
+  model::fill_rows(batch, toy.decoder->num_virtual_rows(), row_multiple);
+  EXPECT_EQ((batch.num_rows() + toy.decoder->num_virtual_rows()) % row_multiple, 0);
   const auto losses = toy.decoder->label_losses(batch);
   const auto mean =
       (losses * batch.label_counts.to(losses.scalar_type())).sum() / static_cast<double>(batch.num_labels);
@@ -54,13 +57,14 @@ void expect_equal(const std::pair<double, Tensors>& a, const std::pair<double, T
   }
 }
 
-TEST_P(Prompts, SharingCheckpointingAndSingleSequencesChangeNothing) {
+TEST_P(Prompts, SharingFilledRowsCheckpointingAndSingleSequencesChangeNothing) {
   test::Toy toy(without_dropout(), torch::kFloat64);
   toy.perturb();
   auto sequences = test::sharing_sequences(4, 9);
   for (auto& s : sequences) s.labels = s.ids;  // the first tokens' labels too, which only virtual tokens can predict
   const auto plain = trained_once(toy, sequences, /*share=*/false);
   expect_equal(plain, trained_once(toy, sequences, /*share=*/true));
+  for (const int64_t multiple : {32, 37}) expect_equal(plain, trained_once(toy, sequences, /*share=*/true, multiple));
   toy.decoder->set_checkpointing(true);
   expect_equal(plain, trained_once(toy, sequences, /*share=*/true));
   toy.decoder->set_checkpointing(false);

@@ -38,7 +38,10 @@ class PathPairs {
   PathPairs(const AttentionPlan& plan, const UnitSizes& sizes, const Bfloat16* rows, const Bfloat16* context,
             bool straight, bool turned)
       : plan_(plan), sizes_(sizes), rows_(rows), context_(context) {
-    if (straight) straight_.resize(sizes.length * sizes.wide);
+    if (straight) {
+      straight_.resize(sizes.length * sizes.wide);
+      zeros_.resize(kUnitDepth * sizes.wide);
+    }
     if (turned) turned_.resize(sizes.deep * sizes.length);
   }
 
@@ -50,8 +53,7 @@ class PathPairs {
     // What a longer path left behind meets probabilities of 0, and may not be a number.
     const int64_t end = keys.length();
     if (!straight_.empty()) {
-      const AlignedVector<Bfloat16> nothing(kUnitDepth * sizes_.wide);
-      pair_rows(end, kUnitDepth - end % kUnitSide, sizes_.wide, nothing.data(), sizes_.wide, straight_.data(),
+      pair_rows(end, kUnitDepth - end % kUnitSide, sizes_.wide, zeros_.data(), sizes_.wide, straight_.data(),
                 2 * sizes_.wide);
     }
     at_.set(head, path);
@@ -74,6 +76,7 @@ class PathPairs {
   const Bfloat16* context_;
   AlignedVector<Bfloat16> straight_;  // pairs of (length, wide), or empty
   AlignedVector<Bfloat16> turned_;    // pairs of (deep, length), or empty
+  AlignedVector<Bfloat16> zeros_;
   PathCursor at_;
 };
 

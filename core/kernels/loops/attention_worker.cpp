@@ -23,7 +23,8 @@ void PathTile<T>::load(const KeyRange& range, int64_t head, int64_t place) {
   if (!straight_.empty()) {
     load_rows(range.count, width, from, step, /*scale=*/1.0f, straight_.data() + place * width_step_, width_step_);
   }
-  if (!transposed_.empty()) load_transposed(range.count, width, from, step, transposed_.data() + place, length_step_);
+  if (!transposed_.empty())
+    load_transposed(range.count, width, from, step, /*scale=*/1.0f, transposed_.data() + place, length_step_);
 }
 
 template <typename T>

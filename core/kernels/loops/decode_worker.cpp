@@ -28,7 +28,7 @@ std::vector<Partial> attend_shared(const DecodeInputs<T>& in, int64_t head, int6
   if (in.num_shared == 0) return partial;
   std::vector<float> keys(width * columns), values(in.num_shared * step), scores(rows * columns);
   const int64_t key_step = in.shape.kv_heads * width;
-  load_transposed(in.num_shared, width, in.shared_k + head * width, key_step, keys.data(), columns);
+  load_transposed(in.num_shared, width, in.shared_k + head * width, key_step, /*scale=*/1.0f, keys.data(), columns);
   load_rows(in.num_shared, width, in.shared_v + head * width, key_step, /*scale=*/1.0f, values.data(), step);
   tile_product(rows, columns, width, {q.data(), step, 1}, keys.data(), columns, scores.data(), columns, /*add=*/false);
   for (int64_t r = 0; r < rows; ++r) {

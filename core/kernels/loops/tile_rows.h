@@ -11,9 +11,11 @@ namespace peftlab::kernels::loops {
 void load_rows(int64_t rows, int64_t width, const float* from, int64_t step, float scale, float* to, int64_t to_step);
 void load_rows(int64_t rows, int64_t width, const Bfloat16* from, int64_t step, float scale, float* to, int64_t to_step);
 
-/// to[j * to_step + i] = from[i * step + j].
-void load_transposed(int64_t rows, int64_t width, const float* from, int64_t step, float* to, int64_t to_step);
-void load_transposed(int64_t rows, int64_t width, const Bfloat16* from, int64_t step, float* to, int64_t to_step);
+/// to[j * to_step + i] = scale * from[i * step + j].
+void load_transposed(int64_t rows, int64_t width, const float* from, int64_t step, float scale, float* to,
+                     int64_t to_step);
+void load_transposed(int64_t rows, int64_t width, const Bfloat16* from, int64_t step, float scale, float* to,
+                     int64_t to_step);
 
 /// to[j] = scale * from[j].
 void store_row(int64_t width, const float* from, float scale, float* to);

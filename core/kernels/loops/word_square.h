@@ -1,7 +1,6 @@
 // Sixteen registers of sixteen words, rows made columns.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -11,21 +10,32 @@ namespace peftlab::kernels::loops {
 
 inline constexpr int64_t kSquare = kLaneWidth;
 
+/// Words of `a` and `b`, taken by their place in one after the other.
+template <int... kPlaces>
+PEFTLAB_INLINE void pick(const Bits& a, const Bits& b, Bits& to, std::integer_sequence<int, kPlaces...>) {
+#if defined(__clang__)
+  to = __builtin_shufflevector(a, b, kPlaces...);
+#else
+  to = __builtin_shuffle(a, b, Bits{kPlaces...});
+#endif
+}
+
 /// In two rows kDistance apart, the words whose places differ by kDistance change places across the diagonal.
-template <int kDistance, size_t... kPlace>
-PEFTLAB_INLINE void exchange(Bits& upper, Bits& lower, std::index_sequence<kPlace...>) {
+template <int kDistance, int... kPlace>
+PEFTLAB_INLINE void exchange(Bits& upper, Bits& lower, std::integer_sequence<int, kPlace...>) {
   constexpr int kWords = kSquare;
   const Bits a = upper, b = lower;
-  upper = __builtin_shufflevector(
-      a, b, ((kPlace & kDistance) != 0 ? kWords + static_cast<int>(kPlace) - kDistance : static_cast<int>(kPlace))...);
-  lower = __builtin_shufflevector(
-      a, b, ((kPlace & kDistance) != 0 ? kWords + static_cast<int>(kPlace) : static_cast<int>(kPlace) + kDistance)...);
+  pick(a, b, upper,
+       std::integer_sequence<int, ((kPlace & kDistance) != 0 ? kWords + kPlace - kDistance : kPlace)...>());
+  pick(a, b, lower,
+       std::integer_sequence<int, ((kPlace & kDistance) != 0 ? kWords + kPlace : kPlace + kDistance)...>());
 }
 
 template <int kDistance>
 PEFTLAB_INLINE void exchange_all(Bits* rows) {
   for (int i = 0; i < kSquare; ++i) {
-    if ((i & kDistance) == 0) exchange<kDistance>(rows[i], rows[i + kDistance], std::make_index_sequence<kSquare>());
+    if ((i & kDistance) == 0)
+      exchange<kDistance>(rows[i], rows[i + kDistance], std::make_integer_sequence<int, kSquare>());
   }
 }
 
