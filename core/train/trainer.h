@@ -29,7 +29,7 @@ struct StepReport {
   double gradient_norm = 0.0;  // before clipping
   int64_t num_labels = 0;
   int64_t num_useful = 0;      // tokens of the examples as they would stand alone
-  int64_t num_computed = 0;    // rows computed; fewer where a beginning is shared
+  int64_t num_computed = 0;    // rows computed; fewer where a beginning is shared, more where a batch is filled up
   double seconds = 0.0;
   bool skipped = false;        // a loss or gradient was not finite, and the settings say to go on
 };
