@@ -65,12 +65,12 @@ class AdaLora final : public peftlab::Method {
 
   Tensor penalty() override {
     if (orth_reg_weight_ == 0.0) return {};
-    std::vector<Tensor> matrices;
+    std::vector<Tensor> rows, columns;
     for (const auto& [name, patch] : budget_.matrices()) {
-      matrices.push_back(patch->a());
-      matrices.push_back(patch->b().t());
+      rows.push_back(patch->a());
+      columns.push_back(patch->b());
     }
-    return orth_reg_weight_ * peftlab::orthogonality(matrices);
+    return orth_reg_weight_ * peftlab::orthogonality(rows, columns);
   }
 
   std::optional<Fields> peft_config() const override {

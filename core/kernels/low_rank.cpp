@@ -9,6 +9,7 @@
 #include "core/kernels/narrow_products.h"
 #include "core/kernels/recorded.h"
 #include "core/kernels/storage_handle.h"
+#include "core/kernels/types.h"
 
 namespace peftlab {
 

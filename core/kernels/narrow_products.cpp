@@ -20,8 +20,6 @@ using loops::RowsOf;
 // Beyond it libtorch's products are as fast.
 constexpr int64_t kMostRanks = 32;
 
-bool has_loops(const at::Tensor& x, int64_t rank) { return has_fast_rows(x) && rank <= kMostRanks; }
-
 at::Tensor by_rows(const at::Tensor& x) { return x.stride(1) == 1 ? x : x.contiguous(); }
 
 at::Tensor factor(const at::Tensor& w) { return by_rows(w.to(at::kFloat)); }
@@ -38,8 +36,10 @@ RowsOf<T> to_row(const at::Tensor& x, int64_t row, int64_t column = 0) {
 
 }  // namespace
 
+bool has_narrow_loops(const at::Tensor& x, int64_t rank) { return has_fast_rows(x) && rank <= kMostRanks; }
+
 at::Tensor narrow_product(const at::Tensor& x, const at::Tensor& w) {
-  if (!has_loops(x, w.size(0))) return at::mm(x, w.to(x.scalar_type()).t());
+  if (!has_narrow_loops(x, w.size(0))) return at::mm(x, w.to(x.scalar_type()).t());
   const auto u = at::empty({x.size(0), w.size(0)}, x.options().dtype(at::kFloat));
   narrow_product_into(x, w, u);
   return u;
@@ -47,7 +47,7 @@ at::Tensor narrow_product(const at::Tensor& x, const at::Tensor& w) {
 
 void narrow_product_into(const at::Tensor& x, const at::Tensor& w, const at::Tensor& u) {
   const int64_t rank = w.size(0), n = x.size(1);
-  if (!has_loops(x, rank) || u.scalar_type() != at::kFloat) {
+  if (!has_narrow_loops(x, rank) || u.scalar_type() != at::kFloat) {
     u.copy_(narrow_product(x, w));
     return;
   }
@@ -62,7 +62,7 @@ void narrow_product_into(const at::Tensor& x, const at::Tensor& w, const at::Ten
 
 void add_narrow_product(const at::Tensor& y, const at::Tensor& u, const at::Tensor& w) {
   const int64_t rank = w.size(0), n = y.size(1);
-  if (!has_loops(y, rank)) {
+  if (!has_narrow_loops(y, rank)) {
     y.addmm_(u.to(y.scalar_type()), w.to(y.scalar_type()));
     return;
   }
@@ -77,7 +77,7 @@ void add_narrow_product(const at::Tensor& y, const at::Tensor& u, const at::Tens
 
 at::Tensor narrow_gradient(const at::Tensor& u, const at::Tensor& x) {
   const int64_t rank = u.size(1), n = x.size(1), rows = x.size(0);
-  if (!has_loops(x, rank)) return at::mm(u.to(x.scalar_type()).t(), x);
+  if (!has_narrow_loops(x, rank)) return at::mm(u.to(x.scalar_type()).t(), x);
   const auto left = factor(u), right = by_rows(x);
   const auto g = at::empty({rank, n}, x.options().dtype(at::kFloat));
   // Threads take whole lanes, so that each element is summed in the same way whoever sums it.

@@ -6,6 +6,9 @@
 
 namespace peftlab::kernels {
 
+/// Whether the own loops do the products of x with factors of `rank`.
+bool has_narrow_loops(const at::Tensor& x, int64_t rank);
+
 /// x w': x (N, n), w (rank, n) -> (N, rank), in float32 from the loops, else in x's type.
 at::Tensor narrow_product(const at::Tensor& x, const at::Tensor& w);
 

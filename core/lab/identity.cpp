@@ -58,7 +58,7 @@ const IdentityFinder::Model& IdentityFinder::model_at(const std::filesystem::pat
   if (const auto known = models_.find(path); known != models_.end()) return known->second;
   const auto tokenizer = load_tokenizer(path);
   const auto format = data::make_chat_format(tokenizer, path.string());
-  return models_[path] = {ModelFiles(path).hash, tokenizer.hash(), format->hash()};
+  return models_[path] = {ModelFiles(path).hash(), tokenizer.hash(), format->hash()};
 }
 
 const IdentityFinder::Data& IdentityFinder::data_of(const std::filesystem::path& task) {

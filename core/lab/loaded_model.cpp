@@ -7,7 +7,9 @@
 
 namespace peftlab::lab {
 
-ModelFiles::ModelFiles(const std::filesystem::path& path) : path(path), source(model::open_weights(path)), hash(source->hash()) {}
+ModelFiles::ModelFiles(const std::filesystem::path& path) : path(path), source(model::open_weights(path)) {
+  hash_ = std::async(std::launch::async, [from = source.get()] { return from->hash(); });
+}
 
 text::Tokenizer load_tokenizer(const std::filesystem::path& model) { return text::Tokenizer::load(model); }
 

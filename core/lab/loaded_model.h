@@ -1,6 +1,7 @@
 // A base model with its tokenizer and chat template, ready to compute.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <string>
 
@@ -15,9 +16,14 @@ namespace peftlab::lab {
 struct ModelFiles {
   std::filesystem::path path;
   std::unique_ptr<model::WeightSource> source;
-  std::string hash;  // of the source weights, before any storage
 
   explicit ModelFiles(const std::filesystem::path& path);
+
+  /// Of the source weights, before any storage. Made in a thread of its own from the start on; waits for it.
+  const std::string& hash() const { return hash_.get(); }
+
+ private:
+  std::shared_future<std::string> hash_;
 };
 
 /// Reads the tokenizer beside the weights. Throws ConfigError when there is none.

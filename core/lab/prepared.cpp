@@ -1,5 +1,7 @@
 #include "core/lab/prepared.h"
 
+#include <future>
+
 #include "core/evaluate/task_score.h"
 #include "core/lab/adapter_base.h"
 #include "core/lab/gguf_adapter.h"
@@ -11,11 +13,15 @@ Prepared::Prepared(Experiment wanted, Display& display) : experiment(std::move(w
   created = create_methods(experiment);
   display.phase("reads model and data", 0);
   const auto path = experiment.model.path.empty() ? model_path(experiment.model.name) : experiment.model.path;
+  const data::Task task = resolve_task(experiment.task);
+  auto dataset =
+      std::async(std::launch::async, [&] { return data::prepare(task); });  // while the model's files are read
   files = std::make_unique<ModelFiles>(path);
-  check_base(experiment, path, [&] { return files->hash; });
+  check_base(experiment, path, [&] { return files->hash(); });
   tokenizer = std::make_unique<text::Tokenizer>(load_tokenizer(path));
   format = data::make_chat_format(*tokenizer, path.string());
-  work = std::make_unique<Workload>(load_workload(experiment, *format, files->source->spec().max_positions));
+  work = std::make_unique<Workload>(
+      make_workload({task, dataset.get(), {}, ""}, experiment, *format, files->source->spec().max_positions));
   device = choose_device(experiment.device);
   type = choose_type(experiment.model.dtype, device);
 }

@@ -125,7 +125,8 @@ class Runner {
     if (outcome.ending == train::Ending::interrupted) throw Interrupted{};
     observer.end();
     if (job.settings.keep_best && outcome.progress.best_step > 0) load_best(job, outcome);
-    write_adapters(in_->methods, folder_->path() / "adapter", {in_->experiment.model.name, in_->files->hash}, *in_->files->source);
+    write_adapters(in_->methods, folder_->path() / "adapter", {in_->experiment.model.name, in_->files->hash()},
+                   *in_->files->source);
     record_updates(results_, folder_->path(), *in_->decoder, in_->methods, static_cast<uint64_t>(in_->experiment.seed));
     record_adapter(record_, folder_->path() / "adapter");
   }

@@ -27,8 +27,8 @@ std::string now() {
 }
 
 Sources sources_of(const RunInputs& in) {
-  return {in.files.hash,       in.work.dataset.hash, in.work.task.hash, in.tokenizer.hash(),
-          in.format.hash(), in.type,              in.device};
+  return {in.files.hash(), in.work.dataset.hash, in.work.task.hash, in.tokenizer.hash(), in.format.hash(), in.type,
+          in.device};
 }
 
 /// One character an item where all are right or wrong, else a list of numbers.

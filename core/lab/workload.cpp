@@ -31,10 +31,7 @@ data::Task resolve_task(const std::filesystem::path& path) {
   return task;
 }
 
-Workload load_workload(const Experiment& experiment, const data::ChatFormat& format, int64_t longest) {
-  Workload work;
-  work.task = resolve_task(experiment.task);
-  work.dataset = data::prepare(work.task);
+Workload make_workload(Workload work, const Experiment& experiment, const data::ChatFormat& format, int64_t longest) {
   data::ExampleOptions options;
   options.max_length = experiment.train.max_length.value_or(longest);
   options.train_on = experiment.train.train_on == train::TrainOn::all ? data::TrainOn::all : data::TrainOn::answer;

@@ -24,8 +24,8 @@ struct Workload {
 /// The task with its source file at hand; a named data set is fetched where needed.
 data::Task resolve_task(const std::filesystem::path& path);
 
-/// Reads, cleans, splits and tokenises what the experiment needs. Throws ConfigError for data that is too small for it, and
-/// what the parts throw.
-Workload load_workload(const Experiment& experiment, const data::ChatFormat& format, int64_t longest);
+/// Tokenises the splits of `work`, its task and dataset, that the experiment needs. Throws ConfigError for data that is
+/// too small for it, and what the parts throw.
+Workload make_workload(Workload work, const Experiment& experiment, const data::ChatFormat& format, int64_t longest);
 
 }  // namespace peftlab::lab

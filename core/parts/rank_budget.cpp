@@ -71,20 +71,25 @@ void RankBudget::after_step(int64_t step) {
   const int64_t last = schedule_.last();
   // A step that was left out for a loss that is not finite does not come here: the last allocation is made up for.
   const bool ends = step >= last && step_.item<int64_t>() < last;
-  for (const auto& [name, patch] : matrices_) {
-    if (step < last)
-      patch->observe(decay_);
-    else if (!ends)
-      patch->keep_again();
-  }
+  if (step < last) observe();
   if (ends)
     prune(num_target_);
   else if (schedule_.allocates(step))
     prune(at(step));
   for (const auto& [name, patch] : matrices_) {
-    if (ends) patch->forget_importance();
+    if (ends)
+      patch->forget_importance();
+    else if (step >= last)
+      patch->keep_again();
   }
   step_.fill_(step);
+}
+
+// Between the optimizer's step and the clearing of gradients.
+void RankBudget::observe() {
+  std::vector<Watched> all;
+  for (const auto& [name, patch] : matrices_) all.insert(all.end(), patch->parts().begin(), patch->parts().end());
+  observe_importance(all, decay_);
 }
 
 // What scores no more than the threshold goes: with equal scores more than asked.

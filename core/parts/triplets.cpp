@@ -17,7 +17,7 @@ TripletPatch::TripletPatch(Start start, double scale, double dropout, uint64_t s
   base_layer_ = register_module("base_layer", std::make_shared<WeightAndBias>(torch::Tensor(), start.base_bias));
 }
 
-TripletPatch::Part TripletPatch::part(const std::string& name, torch::Tensor value) {
+Watched TripletPatch::part(const std::string& name, torch::Tensor value) {
   const auto trained = register_parameter("lora_" + name, std::move(value));
   return {trained, register_buffer("importance_mean_" + name, torch::zeros_like(trained)),
           register_buffer("importance_spread_" + name, torch::zeros_like(trained))};
@@ -40,17 +40,8 @@ std::optional<LowRankFactors> TripletPatch::factors() const {
   return update();
 }
 
-void TripletPatch::observe(const ImportanceDecay& decay) {
-  for (const auto& p : parts_) {
-    if (!p.value.grad().defined() || p.value.numel() == 0) continue;
-    const auto importance = (p.value * p.value.grad()).abs_();
-    p.mean.mul_(decay.mean).add_(importance, 1.0 - decay.mean);
-    p.spread.mul_(decay.spread).add_(importance.sub_(p.mean).abs_(), 1.0 - decay.spread);
-  }
-}
-
 torch::Tensor TripletPatch::scores() const {
-  const auto score = [](const Part& p) { return p.mean * p.spread; };
+  const auto score = [](const Watched& p) { return p.mean * p.spread; };
   return score(parts_[1]).flatten() + (score(parts_[0]).mean(/*dim=*/1) + score(parts_[2]).mean(/*dim=*/0));
 }
 

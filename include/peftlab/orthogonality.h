@@ -1,4 +1,4 @@
-// A penalty that keeps the rows of trained matrices orthonormal.
+// A penalty that keeps trained matrices orthonormal.
 #pragma once
 
 #include <torch/types.h>
@@ -7,9 +7,10 @@
 
 namespace peftlab {
 
-/// The mean of ||P P' - I||_F over `matrices` P, (rank, n) each (transposed views too): a scalar with its gradient
-/// 2 (P P' - I) P / ||P P' - I||_F for each P, zero where the norm is zero. Keeps P P' alone.
-/// REQUIRES: at least one matrix; all of one type and device.
-torch::Tensor orthogonality(const std::vector<torch::Tensor>& matrices);
+/// The mean of ||A A' - I||_F over `rows` A, (rank, n) each, and ||B' B - I||_F over `columns` B, (n, rank) each: a
+/// scalar with its gradients 2 (A A' - I) A / ||A A' - I||_F and 2 B (B' B - I) / ||B' B - I||_F, divided by the number
+/// of matrices and zero where the norm is zero. Keeps A A' and B' B alone. REQUIRES: at least one matrix; all of one
+/// type and device.
+torch::Tensor orthogonality(const std::vector<torch::Tensor>& rows, const std::vector<torch::Tensor>& columns);
 
 }  // namespace peftlab

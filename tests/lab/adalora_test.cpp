@@ -7,7 +7,6 @@
 
 #include "core/plugin/adapter_folder.h"
 #include "core/train/order.h"
-#include "peftlab/orthogonality.h"
 #include "tests/support/scratch.h"
 #include "tests/support/tolerance.h"
 #include "tests/support/trained.h"
@@ -262,22 +261,6 @@ TEST(AdaLora, RefusesWhatCannotBe) {
               HasSubstr("/method/rank_pattern: expected a list, got an integer"));
   EXPECT_THAT(made(R"("init_rank":1,"target_rank":1,"rank_pattern":{"q_proj.lora_E":[true]})"),
               HasSubstr("rank_pattern: is for an adapter that is read; leave it out"));
-}
-
-TEST(Orthogonality, IsTheMeanOfNormsWithItsGradient) {
-  torch::manual_seed(1);
-  const auto a = test::leaf(torch::randn({3, 5}, torch::kFloat64)),
-             b = test::leaf(torch::randn({4, 2}, torch::kFloat64));
-  const auto norm = [](const torch::Tensor& p) {
-    return (p.mm(p.t()) - torch::eye(p.size(0), torch::kFloat64)).norm();
-  };
-  EXPECT_NEAR(orthogonality({a, b.t()}).item<double>(), ((norm(a) + norm(b.t())) / 2.0).item<double>(), 1e-14);
-  test::expect_differences([&] { return orthogonality({a, b.t()}) * 3.0; }, {a, b});
-  const auto even = test::leaf(torch::eye(3, torch::kFloat64));
-  const auto none = test::leaf(torch::zeros({0, 4}, torch::kFloat64));
-  orthogonality({even, none}).backward();
-  EXPECT_EQ(even.grad().abs().max().item<double>(), 0.0);
-  EXPECT_THAT(test::message_of([] { orthogonality({}); }), HasSubstr("orthogonality: no matrix"));
 }
 
 }  // namespace

@@ -65,6 +65,7 @@ class RankBudget {
  private:
   int64_t num_first() const;
   int64_t at(int64_t step) const { return schedule_.at(step, num_first(), num_target_); }
+  void observe();
   void prune(int64_t num_kept);
 
   BudgetSchedule schedule_;

@@ -7,21 +7,14 @@
 #include <memory>
 #include <string>
 
+#include "peftlab/importance.h"
 #include "peftlab/low_rank.h"
 
 namespace peftlab {
 
-/// How fast the averages of importance forget, both in (0, 1).
-struct ImportanceDecay {
-  double mean;    // beta 1
-  double spread;  // beta 2
-};
-
 /// y = W x + bias + s B (E . (A z)), z = x or, in training, x with dropout: `lora_A` (rank, in), `lora_E` (rank, 1),
 /// `lora_B` (out, rank), as PEFT names them; triplet k is the row A_k, the number E_k and the column B_k. A rank of
-/// zero is allowed. The importance of a trained number p, averaged over steps (Zhang et al., 2023, equations 8 to 11):
-///   I = |p dL/dp|,  mean <- b1 mean + (1 - b1) I,  spread <- b2 spread + (1 - b2) |I - mean|,  s(p) = mean spread
-/// The averages and what is kept are buffers.
+/// zero is allowed. The averages of importance and what is kept are buffers.
 class TripletPatch final : public WeightPatch {
  public:
   /// The trained A, E, B, and the trained copy of the layer's own bias or undefined.
@@ -39,10 +32,10 @@ class TripletPatch final : public WeightPatch {
   const torch::Tensor& b() const { return parts_[2].value; }  // (out, rank)
   int64_t rank() const { return a().size(0); }
 
-  /// Adds the present importance to the averages. Between the optimizer's step and the clearing of gradients, without
-  /// grad mode as all that follows.
-  void observe(const ImportanceDecay& decay);
-  /// s(E_k) + mean of s(A_k) + mean of s(B_k) for each triplet: (rank).
+  /// A, E and B with the averages of their importance.
+  const std::array<Watched, 3>& parts() const { return parts_; }
+  /// s(E_k) + mean of s(A_k) + mean of s(B_k) for each triplet, s = mean spread (Zhang et al., 2023, equations 7 and
+  /// 11): (rank). Without grad mode as all that follows.
   torch::Tensor scores() const;
   /// Zeroes E of the triplets that are not kept: (rank), booleans.
   void keep(const torch::Tensor& kept);
@@ -53,14 +46,11 @@ class TripletPatch final : public WeightPatch {
   torch::Tensor used() const;
 
  private:
-  struct Part {
-    torch::Tensor value, mean, spread;
-  };
-  Part part(const std::string& name, torch::Tensor value);
+  Watched part(const std::string& name, torch::Tensor value);
   bool drops() const { return is_training() && dropout_ > 0.0; }
   LowRankFactors update() const { return {a() * e(), b(), scale_}; }
 
-  std::array<Part, 3> parts_;                  // A, E, B
+  std::array<Watched, 3> parts_;               // A, E, B
   torch::Tensor kept_;                         // (rank)
   std::shared_ptr<WeightAndBias> base_layer_;  // holds the trained copy of the base's bias, or null
   double scale_;
