@@ -21,6 +21,7 @@ namespace {
 
 constexpr int64_t kStretch = 4096;  // elements that are worked on together: whole blocks, whatever their size
 constexpr int64_t kStretchesForAThread = 5;
+constexpr int64_t kScaleBlocksForAThread = 8;
 
 static_assert(kStretch % quant::kLargestBlock == 0);
 
@@ -79,8 +80,13 @@ void quantize_scales(QuantizedTensors& t) {
   t.offset = t.absmax.mean().item<float>();  // by libtorch, so that it is bitsandbytes' to the last bit
   auto codes = bytes(blocks);
   t.absmax2 = floats((blocks + quant::kScaleBlock - 1) / quant::kScaleBlock);
-  quant::encode_scales(t.absmax.const_data_ptr<float>(), blocks, t.offset, codes.mutable_data_ptr<uint8_t>(),
-                       t.absmax2.mutable_data_ptr<float>());
+  const auto* scales = t.absmax.const_data_ptr<float>();
+  auto* code = codes.mutable_data_ptr<uint8_t>();
+  auto* scales2 = t.absmax2.mutable_data_ptr<float>();
+  parallel_for(0, t.absmax2.numel(), kScaleBlocksForAThread, [&](int64_t first, int64_t last) {
+    const int64_t begin = first * quant::kScaleBlock, end = std::min(last * quant::kScaleBlock, blocks);
+    quant::encode_scales(scales + begin, end - begin, t.offset, code + begin, scales2 + first);
+  });
   t.absmax = codes;
   t.map = shared_scale_map();
 }

@@ -45,6 +45,13 @@ std::array<float, 255> midpoints() {
   return between;
 }
 
+/// How many of the rising `numbers` are below the value. Without a branch: which way a search goes cannot be foreseen.
+uint8_t num_below(const std::array<float, 255>& numbers, float value) {
+  size_t count = 0;
+  for (size_t step = 128; step > 0; step /= 2) count += numbers[count + step - 1] < value ? step : 0;
+  return static_cast<uint8_t>(count);
+}
+
 }  // namespace
 
 const std::array<float, 256>& dynamic_map() {
@@ -61,7 +68,7 @@ void encode_scales(const float* absmax, int64_t num_blocks, float offset, uint8_
     absmax2[begin / kScaleBlock] = largest;
     for (int64_t i = begin; i < end; ++i) {
       const float value = largest > 0.0f ? (absmax[i] - offset) / largest : 0.0f;
-      codes[i] = static_cast<uint8_t>(std::lower_bound(between.begin(), between.end(), value) - between.begin());
+      codes[i] = num_below(between, value);
     }
   }
 }
