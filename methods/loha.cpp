@@ -84,10 +84,12 @@ class Loha final : public peftlab::Method {
   void attach(peftlab::InjectionPoints& points, const peftlab::Adapter* loaded) override {
     const peftlab::Starts starts(points, loaded != nullptr);
     const auto matrices = targets_.matrices(points);
-    if (loaded == nullptr) update_.check_patterns(targets_.filled());
+    if (loaded == nullptr) {
+      targets_.check(matrices, [&](const auto& base) { update_.check_rank_of(base); });
+      update_.check_patterns(targets_.filled());
+    }
     for (const auto* base : matrices) {
       const auto [rank, scale] = update_.of(base->name());
-      if (loaded == nullptr) update_.check_rank_of(*base);
       points.fill_weight(*base, std::make_shared<HadamardUpdate>(*base, starts, rank, scale,
                                                                  update_.dropout(base->name()), start_ == "random"));
     }

@@ -82,7 +82,9 @@ class Oft final : public peftlab::Method {
 
   void attach(peftlab::InjectionPoints& points, const peftlab::Adapter* loaded) override {
     const peftlab::Starts starts(points, loaded != nullptr);
-    for (const auto* base : targets_.matrices(points)) {
+    const auto matrices = targets_.matrices(points);
+    targets_.check(matrices, [&](const auto& base) { block_size_.of(base, /*loads=*/loaded != nullptr); });
+    for (const auto* base : matrices) {
       const auto& name = base->name();
       const int64_t b = block_size_.of(*base, /*loads=*/loaded != nullptr);
       const std::vector<int64_t> sizes = {settings_.shared ? 1 : base->in() / b, b * (b - 1) / 2};

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <utility>
 
 #include "core/cli/commands.h"
 #include "core/cli/experiment_options.h"
@@ -59,12 +60,25 @@ std::string limits(const lab::Benchmark& b) {
   return low == high ? low : low + " to " + high;
 }
 
+/// "NAME=value" of each, as many to a line as fit.
+std::string settings_text(const io::Json& settings) {
+  constexpr size_t kWidth = 79;
+  std::string text, line;
+  for (const auto& [name, value] : settings.items()) {
+    const std::string word = name + "=" + value.get<std::string>();
+    if (!line.empty() && line.size() + 1 + word.size() > kWidth) text += std::exchange(line, "") + "\n";
+    line += (line.empty() ? "" : " ") + word;
+  }
+  return line.empty() ? text : text + line + "\n";
+}
+
 std::string machine_text(const lab::Benchmark& b) {
   std::string sets;
   for (const auto& name : b.machine.at("instruction_sets")) sets += " " + name.get<std::string>();
-  return b.machine.at("processor").get<std::string>() + ", " + std::to_string(b.machine.at("threads").get<int>()) + " threads\n" +
-         "with" + sets + "\nlibtorch " + b.machine.at("libtorch").get<std::string>() + ", oneDNN " + b.machine.at("onednn").get<std::string>() + ", " +
-         b.machine.at("build").get<std::string>() + " build, load " + number("%.2f", b.load_average) + "\n";
+  return b.machine.at("processor").get<std::string>() + ", " + std::to_string(b.machine.at("threads").get<int>()) +
+         " threads\n" + "with" + sets + "\nlibtorch " + b.machine.at("libtorch").get<std::string>() + ", oneDNN " +
+         b.machine.at("onednn").get<std::string>() + ", " + b.machine.at("build").get<std::string>() + " build, load " +
+         number("%.2f", b.load_average) + "\n" + settings_text(b.machine.at("library_settings"));
 }
 
 void warn(const lab::Benchmark& b) {

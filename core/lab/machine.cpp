@@ -44,6 +44,16 @@ io::Json instruction_sets() {
   return found;
 }
 
+/// What the environment says to the libraries that compute: by the user, by the launcher or by main.
+io::Json library_settings() {
+  io::Json found = io::Json::object();
+  for (const char* name : {"OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "ONEDNN_PRIMITIVE_CACHE_CAPACITY",
+                           "LRU_CACHE_CAPACITY", "GLIBC_TUNABLES"}) {
+    if (const char* value = std::getenv(name)) found[name] = value;
+  }
+  return found;
+}
+
 /// How many runs whoever started this one does beside each other: they share caches and memory, and so take longer.
 int64_t runs_at_once() {
   const char* text = std::getenv(kRunsAtOnce);
@@ -71,7 +81,8 @@ io::Json describe_machine() {
           {"system", std::string(system.sysname) + " " + system.release},
           {"host", system.nodename},
           {"libtorch", TORCH_VERSION},
-          {"build", build}};
+          {"build", build},
+          {"library_settings", library_settings()}};
 }
 
 double load_average() {

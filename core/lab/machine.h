@@ -10,7 +10,8 @@ namespace peftlab::lab {
 /// The environment variable that tells a run how many are done beside each other on this machine.
 inline constexpr const char* kRunsAtOnce = "PEFTLAB_RUNS_AT_ONCE";
 
-/// Processor, instruction sets, cores, memory, system, libtorch, threads, runs at once, build: for the record.
+/// Processor, instruction sets, cores, memory, system, libtorch, threads, runs at once, build, settings of the
+/// libraries: for the record.
 io::Json describe_machine();
 
 /// Processes that ran or waited for a core, over the last minute; 0 where the system does not say.

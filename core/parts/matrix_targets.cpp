@@ -1,5 +1,9 @@
 #include "peftlab/parts/matrix_targets.h"
 
+#include <set>
+
+#include "core/parts/faults.h"
+
 namespace peftlab {
 
 MatrixTargets::MatrixTargets(Options& options)
@@ -15,6 +19,16 @@ std::vector<const FrozenLinear*> MatrixTargets::matrices(const InjectionPoints& 
     if (base->layer() < 0) bases_.add(base->name(), base->weight());
   }
   return chosen;
+}
+
+void MatrixTargets::check(const std::vector<const FrozenLinear*>& matrices, const Check& check) {
+  Faults faults;
+  std::set<std::string> names;
+  for (const auto* base : matrices) {
+    const bool is_first = names.insert(last_part(base->name())).second;
+    if (is_first || faults.empty()) faults.keep([&] { check(*base); });
+  }
+  faults.throw_if_any();
 }
 
 void MatrixTargets::write(Fields& config, const std::vector<std::string>& lacking) const {

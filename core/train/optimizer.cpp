@@ -109,8 +109,10 @@ void Updater::sgd(const Group& group, double learning_rate) {
 }
 
 void Updater::clear_gradients() {
+  gradient_bytes_ = 0;
   for (Slot& slot : slots_) {
-    if (slot.tensor.grad().defined()) slot.tensor.mutable_grad().zero_();
+    if (slot.tensor.grad().defined()) gradient_bytes_ += static_cast<int64_t>(slot.tensor.grad().nbytes());
+    slot.tensor.mutable_grad().reset();
   }
 }
 
@@ -127,9 +129,9 @@ Tensors Updater::state() const {
 
 TrainingBytes Updater::bytes() const {
   TrainingBytes bytes;
+  bytes.gradients = gradient_bytes_;
   for (const Slot& slot : slots_) {
     bytes.trained += static_cast<int64_t>(slot.tensor.nbytes());
-    if (slot.tensor.grad().defined()) bytes.gradients += static_cast<int64_t>(slot.tensor.grad().nbytes());
   }
   for (const auto& [name, tensor] : state()) bytes.optimizer += static_cast<int64_t>(tensor.nbytes());
   return bytes;

@@ -34,11 +34,14 @@ class Updater {
   double gradient_norm() const;
   void scale_gradients(double factor);
   void step(double learning_rate);
+  /// Lets them go: autograd then hands over the next ones instead of adding to zeros, and a tensor that a step does not
+  /// reach is left as it is.
   void clear_gradients();
 
   const std::vector<Slot>& slots() const { return slots_; }
   /// Moments and step counts by "<moment>.<tensor name>"; live tensors.
   Tensors state() const;
+  /// `gradients`: those of the last step.
   TrainingBytes bytes() const;
   /// Throws ConfigError naming what is missing or misshapen.
   void load_state(const Tensors& state);
@@ -55,6 +58,7 @@ class Updater {
   Settings settings_;
   std::vector<Slot> slots_;
   std::vector<Group> groups_;
+  int64_t gradient_bytes_ = 0;
   std::vector<torch::Tensor> first_, second_, steps_;  // as `slots_`; SGD keeps its momentum in first_ alone
 };
 

@@ -67,6 +67,19 @@ printf X | dd of="$model" conv=notrunc status=none
 expect 0 "$fetch" --verify list.json model
 is "$(head -c 7 "$model")" = weights
 
+# The program finds by itself what is whole, and asks the script, which cannot run here, for everything else.
+mkdir -p experiments "$PEFTLAB_HOME/models/model"
+cp list.json experiments/models.json
+cp -r "$(dirname "$model")" "$PEFTLAB_HOME/models/model/"
+expect 2 env PEFTLAB_EXPERIMENTS="$PWD/experiments" PEFTLAB_PYTHON=false "$PEFTLAB" inspect model
+holds err 'weights.bin'
+lacks err "cannot get"
+truncate -s 10 "$PEFTLAB_HOME"/models/model/*/weights.bin
+for name in model bad-key lacking; do
+  expect 1 env PEFTLAB_EXPERIMENTS="$PWD/experiments" PEFTLAB_PYTHON=false "$PEFTLAB" inspect "$name"
+  holds err "cannot get '$name' of models.json"
+done
+
 # What is not as listed is refused and nothing of it stays.
 refused() {
   local name=$1

@@ -21,6 +21,7 @@ using test::Patched;
 using test::Toy;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr const char* kQuery = "model.layers.0.self_attn.q_proj";
 
@@ -124,6 +125,8 @@ TEST(Oft, BlocksDivideTheInputs) {
                         "that does is 4"));
   EXPECT_THAT(message_of([] { Toy(R"({"name":"oft","num_blocks":48,"targets":["q_proj"]})"); }),
               HasSubstr("num_blocks: 48 does not divide the 32 inputs"));
+  EXPECT_THAT(message_of([] { Toy(R"({"name":"oft","block_size":5,"targets":["q_proj","v_proj"]})"); }),
+              AllOf(HasSubstr("self_attn.q_proj;"), HasSubstr("self_attn.v_proj;"), Not(HasSubstr("layers.1"))));
   EXPECT_THAT(message_of([] { Toy(R"({"name":"oft","num_blocks":32})"); }),
               HasSubstr("blocks of one input cannot rotate"));
   EXPECT_THAT(message_of([] { Toy(R"({"name":"oft","num_blocks":4,"block_size":8})"); }),
@@ -189,6 +192,14 @@ TEST(Loha, IsALowRankUpdateWhereThatIsLessWork) {
   EXPECT_FALSE(Patched(R"({"name":"loha","rank":5,"targets":["q_proj"]})").patch->factors().has_value());
   EXPECT_THAT(message_of([] { Toy(R"({"name":"loha","rank":17,"targets":["v_proj"]})"); }),
               HasSubstr("rank: 17 is above that of"));
+  // Of every kind of matrix at once, and of one that a pattern picks out.
+  EXPECT_THAT(message_of([] { Toy(R"({"name":"loha","rank":40,"targets":["q_proj","v_proj"]})"); }),
+              AllOf(HasSubstr("that of 'model.layers.0.self_attn.q_proj'"),
+                    HasSubstr("that of 'model.layers.0.self_attn.v_proj'"), Not(HasSubstr("layers.1"))));
+  EXPECT_THAT(message_of([] {
+                Toy(R"({"name":"loha","rank":2,"targets":["q_proj"],"rank_pattern":{"layers.1.self_attn.q_proj":40}})");
+              }),
+              HasSubstr("rank_pattern: 40 is above that of 'model.layers.1.self_attn.q_proj'"));
 }
 
 TEST(RankedUpdates, DropRowsAndModulesInTrainingAlone) {

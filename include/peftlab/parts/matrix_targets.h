@@ -1,6 +1,7 @@
 // The matrices that a method fills where it fills nothing else, and what PEFT's files say of them.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,10 @@ class MatrixTargets {
   /// order. Throws ConfigError as InjectionPoints::weights and targets_or_known do. Once: what follows is about them.
   std::vector<const FrozenLinear*> matrices(const InjectionPoints& points,
                                             const ModuleTable& usual = query_value_modules());
+  /// Calls `check` with each, beside a fault with one of each name alone, for those are of one size; throws all faults
+  /// at once.
+  using Check = std::function<void(const FrozenLinear& base)>;
+  static void check(const std::vector<const FrozenLinear*>& matrices, const Check& check);
   const std::vector<std::string>& filled() const { return filled_; }  // module names
   /// What was named, or is usual.
   const Targets& named() const { return targets_; }
