@@ -104,3 +104,10 @@ done
 expect 2 "$PEFTLAB"
 expect 2 "$PEFTLAB" inspekt
 expect 2 "$PEFTLAB" inspect --jsn "$model"
+
+# What is printed into a full disk is not told to be whole.
+if [ -w /dev/full ]; then
+  expect 1 bash -c '"$PEFTLAB" methods >/dev/full'
+  holds err 'standard output could not be written to its end'
+  expect 2 bash -c '"$PEFTLAB" no_such_verb >/dev/full'
+fi
