@@ -93,13 +93,12 @@ at::Tensor narrow_gradient(const at::Tensor& u, const at::Tensor& x) {
 }
 
 at::Tensor turned(const at::Tensor& w, double scale) {
+  const auto result = at::empty({w.size(1), w.size(0)}, w.options());
   if (w.device().is_cpu() && w.scalar_type() == at::kFloat && w.stride(1) == 1) {
-    const auto result = at::empty({w.size(1), w.size(0)}, w.options());
     loops::load_transposed(w.size(0), w.size(1), elements<float>(w), w.stride(0), static_cast<float>(scale),
                            mutable_elements<float>(result), w.size(0));
     return result;
   }
-  const auto result = at::empty({w.size(1), w.size(0)}, w.options());
   result.copy_(w.t());
   return scale == 1.0 ? result : result.mul_(scale);
 }
