@@ -1,12 +1,12 @@
 """How time and memory of a training step grow with tokens, batch and layers, and whether `peftlab estimate` foresees the memory.
 
-usage: bench/growth.py [--only length,batch,layers] [--methods lora,full] [--json FILE] [--plot FILE.png]
+usage: bench/growth.py [--only length,batch,layers,memory] [--methods lora,full] [--json FILE] [--plot FILE.png]
 
-The model is SmolLM2-135M-Instruct, cut to fewer layers for `layers`; the examples are random words that share no beginning, so
-that every token is computed. Each point is two processes: `peftlab bench` for the median of six steps, and a run of twelve
-steps that only loads and trains, for the highest resident memory, which is held against `peftlab estimate`. A straight line is
-fitted to the times of each series; "off" is the largest distance of a point from it. PEFTLAB names the program; --plot needs
-matplotlib.
+The model is SmolLM2-135M-Instruct, cut to fewer layers for `layers`; the methods are those of experiments/roads_*.json; the
+examples are random words that share no beginning, so that every token is computed. Each point is two processes: `peftlab bench`
+for the median of six steps, and a short run that only loads and trains, for the highest resident memory, which is held against
+`peftlab estimate`. `memory` is the second alone, at the smallest and largest of lengths and batches. A straight line is fitted
+to the times of each series; "off" is the largest distance of a point from it. PEFTLAB names the program; --plot needs matplotlib.
 """
 import argparse, json, os, pathlib, random, struct, subprocess, sys, tempfile
 
@@ -16,10 +16,7 @@ STEPS, WARM = 6, 2
 LENGTHS = (64, 128, 256, 512, 1024)
 BATCHES = (1, 2, 4, 8, 16)
 LAYERS = (6, 12, 18, 24, 30)
-METHODS = {"lora": {"rank": 8, "alpha": 16, "targets": "all-linear"}, "qlora": {"rank": 8, "alpha": 16, "targets": "all-linear"},
-           "adalora": {"init_rank": 12, "target_rank": 8, "targets": "all-linear", "tinit": 2, "tfinal": 2, "delta_t": 1},
-           "prompt_tuning": {"num_virtual_tokens": 20}, "p_tuning": {"num_virtual_tokens": 20},
-           "prefix_tuning": {"num_virtual_tokens": 20}, "full": {}, "last_layer": {}}
+CORNERS = [(batch, length) for batch in (1, 16) for length in (64, 1024)]
 WORDS = "time year people way day man thing woman life child world school state family student group country problem hand part".split()
 
 
@@ -58,7 +55,13 @@ def cut(model, layers, to):
                 out.write(file.read(at["data_offsets"][1] - at["data_offsets"][0]))
 
 
-def experiment(work, model, method, length, batch):
+def settings(method):
+    """The method's part of its experiment, with AdaLoRA's schedule inside the few steps of a run here."""
+    part = json.loads((ROOT / "experiments" / f"roads_{method}.json").read_text())["method"]
+    return {**part, "tinit": 1, "tfinal": 1, "delta_t": 1} if method == "adalora" else part
+
+
+def experiment(work, model, method, length, batch, steps):
     """A word is a token; what the template adds is part of the length, and the answer is eight words."""
     rng = random.Random(0)
     data = work / f"data-{length}.jsonl"
@@ -72,25 +75,32 @@ def experiment(work, model, method, length, batch):
                                 "conversation": {"kind": "prompt_completion"}, "answer": {"read": "text", "metric": "exact_match"}}))
     file = work / f"{method}-{model.name}-{length}-{batch}.json"
     file.write_text(json.dumps({"about": "how a step grows", "model": str(model), "task": str(task),
-                                "method": {"name": method, **METHODS[method]},
-                                "train": {"batch_size": batch, "max_steps": 12, "learning_rate": 1e-4, "share_prefix": False},
+                                "method": settings(method),
+                                "train": {"batch_size": batch, "max_steps": steps, "learning_rate": 1e-4, "share_prefix": False},
                                 "evaluate": {"base": False, "splits": [], "forgetting": False, "free_prompts": []}}))
     return file
 
 
-def measured(work, model, method, length, batch):
-    file = experiment(work, model, method, length, batch)
-    step = json.loads(peftlab("bench", file, "--steps", STEPS, "--warm-up", WARM, "--answers", 0, "--json", "--quiet"))["rows"][0]
-    out = work / f"run-{file.stem}"
-    record = json.loads(peftlab("run", file, "--out", out, "--json"))
+def memory(work, model, method, length, batch, steps=3):
+    """The highest resident memory of training, and what was foreseen."""
+    file = experiment(work, model, method, length, batch, steps)
+    record = json.loads(peftlab("run", file, "--out", work / f"run-{file.stem}", "--json"))
     foreseen = json.loads(peftlab("estimate", file, "--batch-sizes", batch, "--json", "--quiet"))["rows"]
     (row,) = [r for r in foreseen if r["batch_size"] == batch]
-    return {"method": method, "rows": step["computed_rows_per_step"], "seconds": step["step_seconds"]["median"],
-            "fraction_of_limit": step["fraction_of_limit"], "peak_bytes": record["results"]["peak_memory_bytes"]["training"],
+    return {"method": method, "batch_size": batch, "length": length, "peak_bytes": record["results"]["peak_memory_bytes"]["training"],
             "estimated_bytes": row["peak_bytes"]}
 
 
+def measured(work, model, method, length, batch):
+    file = experiment(work, model, method, length, batch, 12)
+    step = json.loads(peftlab("bench", file, "--steps", STEPS, "--warm-up", WARM, "--answers", 0, "--json", "--quiet"))["rows"][0]
+    return {**memory(work, model, method, length, batch, 12), "rows": step["computed_rows_per_step"],
+            "seconds": step["step_seconds"]["median"], "fraction_of_limit": step["fraction_of_limit"]["median"]}
+
+
 def series(work, full, name, method):
+    if name == "memory":
+        return [memory(work, full, method, length, batch) for batch, length in CORNERS]
     if name == "length":
         return [{"at": n, **measured(work, full, method, n, 4)} for n in LENGTHS]
     if name == "batch":
@@ -113,6 +123,18 @@ def line(points, x):
     return slope, offset, max(abs(slope * a + offset - b) / b for a, b in zip(xs, ys))
 
 
+def error(point):
+    return 100 * (point["estimated_bytes"] / point["peak_bytes"] - 1)
+
+
+def show_memory(points):
+    print("\n| method | batch | length | peak, MiB | estimate, MiB | error, % |\n|---|---:|---:|---:|---:|---:|")
+    for p in points:
+        print(f"| {p['method']} | {p['batch_size']} | {p['length']} | {p['peak_bytes'] / 2**20:.0f} | "
+              f"{p['estimated_bytes'] / 2**20:.0f} | {error(p):+.1f} |")
+    print(f"\nThe largest error: {max(map(error, points), key=abs):+.1f} %")
+
+
 def show(table):
     for (name, method), points in table.items():
         x = "at" if name == "layers" else "rows"
@@ -120,9 +142,8 @@ def show(table):
         print(f"\n{method}, by {name}: {1e3 * slope:.3f} ms each {'layer' if x == 'at' else 'token'} and {1e3 * offset:.0f} ms; off by up to "
               f"{100 * off:.0f} %\n\n| {name} | tokens | step, ms | of limit, % | peak, MiB | estimate, MiB | error, % |\n|---:|---:|---:|---:|---:|---:|---:|")
         for p in points:
-            error = 100 * (p["estimated_bytes"] / p["peak_bytes"] - 1)
             print(f"| {p['at']} | {p['rows']:.0f} | {1e3 * p['seconds']:.0f} | {100 * p['fraction_of_limit']:.0f} | {p['peak_bytes'] / 2**20:.0f} | "
-                  f"{p['estimated_bytes'] / 2**20:.0f} | {error:+.1f} |")
+                  f"{p['estimated_bytes'] / 2**20:.0f} | {error(p):+.1f} |")
 
 
 def plot(table, file):
@@ -155,7 +176,7 @@ def plot(table, file):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="length,batch,layers")
-    parser.add_argument("--methods", default="lora,full")
+    parser.add_argument("--methods", default="lora,full", help="names of experiments/roads_NAME.json")
     parser.add_argument("--json", help="also writes every figure to this file")
     parser.add_argument("--plot", help="also draws times and memory")
     args = parser.parse_args()
@@ -168,11 +189,14 @@ def main():
                 table[name, method] = series(work, work / "full", name, method)
                 print(f"{method} by {name}: done", file=sys.stderr)
     print(f"{os.uname().machine}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    show(table)
+    timed = {key: points for key, points in table.items() if key[0] != "memory"}
+    show(timed)
+    if corners := [p for key, points in table.items() if key not in timed for p in points]:
+        show_memory(corners)
     if args.json:
         pathlib.Path(args.json).write_text(json.dumps([{"series": n, **p} for (n, _), points in table.items() for p in points], indent=1))
     if args.plot:
-        plot(table, args.plot)
+        plot(timed, args.plot)
 
 
 if __name__ == "__main__":

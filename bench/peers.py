@@ -10,6 +10,7 @@ What is compared, each in a process of its own that does nothing else:
   train_unshared          LoRA in bf16 where peftlab computes what the examples begin with for each of them
   train_bf16_adapters     LoRA in bf16 beside a peer whose adapters are bf16 too
   train_compiled          LoRA in bf16 beside a peer with torch.compile and padded batches
+  train_batch16_...       the last two with batches of 16
   answers                 600 greedy answers of a tuned model: seconds, loading left out
   answers_ct2             the same beside CTranslate2, at the best of its types and batches, its static prompt included
   start                   seconds from the start of the process to its first optimizer step
@@ -163,7 +164,9 @@ def measured(places, rounds, only):
              "train_batch16": lambda n: train(places, "bf16", n, batch=16),
              "train_unshared": lambda n: train(places, "bf16", n, values={"/train/share_prefix": "false"}),
              "train_bf16_adapters": lambda n: train(places, "bf16", n, peer_words=("--adapter-dtype", "same")),
+             "train_batch16_bf16_adapters": lambda n: train(places, "bf16", n, batch=16, peer_words=("--adapter-dtype", "same")),
              "train_compiled": lambda n: train(places, "bf16", n, peer_words=("--compile", "--pad-to", 192)),
+             "train_batch16_compiled": lambda n: train(places, "bf16", n, batch=16, peer_words=("--compile", "--pad-to", 192)),
              "answers": lambda n: answers(places, n), "answers_ct2": lambda n: answers_ct2(places, n),
              "start": lambda n: start(places, n), "nf4": lambda n: nf4(places, n),
              **{f"train_{m}": lambda n, m=m: train(places, "bf16", n, m) for m in METHODS if m != "lora"}}

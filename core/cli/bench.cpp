@@ -38,7 +38,8 @@ std::string training_table(const lab::Benchmark& b, int columns) {
   for (const auto& row : b.rows) {
     table.add({row.name, number("%.0f", 1e3 * row.step_seconds.median), spread(row.step_seconds),
                number("%.0f", row.useful_per_step / row.step_seconds.median), number("%.0f", row.rows_per_step),
-               number("%.0f", 1e-9 * row.step_flop() / row.step_seconds.median), number("%.1f", 100.0 * row.fraction_of_limit())});
+               number("%.0f", 1e-9 * row.step_flop() / row.step_seconds.median),
+               number("%.1f", 100.0 * row.fraction_of_limit.median)});
   }
   return table.text(columns);
 }
@@ -55,9 +56,11 @@ std::string answers_table(const lab::Benchmark& b, int columns) {
 }
 
 std::string limits(const lab::Benchmark& b) {
-  const auto [least, most] = std::minmax_element(b.rows.begin(), b.rows.end(), [](const auto& x, const auto& y) { return x.limit < y.limit; });
-  const auto low = number("%.0f", 1e-9 * least->limit), high = number("%.0f", 1e-9 * most->limit);
-  return low == high ? low : low + " to " + high;
+  const auto [least, unused] = std::minmax_element(
+      b.rows.begin(), b.rows.end(), [](const auto& x, const auto& y) { return x.limit.least < y.limit.least; });
+  const auto [other, most] = std::minmax_element(
+      b.rows.begin(), b.rows.end(), [](const auto& x, const auto& y) { return x.limit.most < y.limit.most; });
+  return number("%.0f", 1e-9 * least->limit.least) + " to " + number("%.0f", 1e-9 * most->limit.most);
 }
 
 /// "NAME=value" of each, as many to a line as fit.
@@ -93,8 +96,10 @@ void print(const lab::Benchmark& b, int64_t num_steps) {
   const int columns = report::terminal_width(STDOUT_FILENO);
   std::cout << machine_text(b) << "\nTraining, " << num_steps << " steps each: medians\n\n"
             << training_table(b, columns)
-            << "\nuseful/s: tokens of the examples as they would stand alone. rows: computed in a\nstep. GFLOP/s: by the law, FLOP/N for each row and matrix element of the layers\n"
-               "(4, or 6 where the matrices are trained; less where the backward pass ends\nearly), the head at labelled rows alone; limit: the best bare product here,\n"
+            << "\nuseful/s: tokens of the examples as they would stand alone. rows: computed in a\nstep. GFLOP/s: by "
+               "the law, FLOP/N for each row and matrix element of the layers\n"
+               "(4, or 6 where the matrices are trained; less where the backward pass ends\nearly), the head at "
+               "labelled rows alone; limit: the best bare product beside\neach step, "
             << limits(b) << " GFLOP/s.\n\nAnswering, adapters untrained\n\n"
             << answers_table(b, columns);
 }

@@ -9,7 +9,7 @@
 namespace peftlab::compare {
 
 /// The newest result version that this program understands.
-inline constexpr int kNewestResultVersion = 5;
+inline constexpr int kNewestResultVersion = 6;
 
 /// Reads a run's folder, its run.json, or a result of PEFT's comparison suite. Never throws for what is in them: a
 /// record that is missing, broken, of a newer version, unfinished, failed or without a score says so in `problem`, and

@@ -72,8 +72,11 @@ class GroupedProduct : public torch::autograd::Function<GroupedProduct> {
         result[2 + 2 * i] = turned(d_turned, group->scales[i]).to(downs.scalar_type());
       }
       if (ctx->needs_input_grad(0)) {
-        const auto part = group->weights[i]->multiply_back(dy);
-        dx = dx.defined() ? dx.add_(part) : part;
+        if (dx.defined()) {
+          group->weights[i]->add_multiplied_back(dy, dx);
+        } else {
+          dx = group->weights[i]->multiply_back(dy);
+        }
       }
       column += group->ranks[i];
     }

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "core/kernels/loops/matrix_unit.h"
 #include "core/kernels/loops/narrow_loops.h"
+#include "core/kernels/loops/narrow_unit.h"
 #include "core/kernels/loops/tile_rows.h"
 #include "core/kernels/loops/wide_lane.h"
 #include "core/kernels/parallel.h"
@@ -34,6 +36,33 @@ RowsOf<T> to_row(const at::Tensor& x, int64_t row, int64_t column = 0) {
   return {mutable_elements<T>(x) + row * x.stride(0) + column, x.stride(0)};
 }
 
+bool on_unit(const at::Tensor& rows, int64_t rank) {
+  return rows.scalar_type() == at::kBFloat16 && rank > 0 && loops::rows_fit_unit(rows.size(1));
+}
+
+/// f(first, count) for shares of `size` in whole steps; `work`: of one.
+template <typename F>
+void share(int64_t size, int64_t step, int64_t work, const F& f) {
+  parallel_for(0, (size + step - 1) / step, rows_for_a_thread(step * work),
+               [&](int64_t begin, int64_t end) { f(begin * step, std::min(end * step, size) - begin * step); });
+}
+
+void product_on_unit(const at::Tensor& x, const at::Tensor& w, const at::Tensor& u) {
+  const int64_t n = x.size(1);
+  const auto factor = loops::UnitFactor::right(w.size(0), n, from_row<float>(w, 0));
+  share(x.size(0), loops::kUnitSide, n, [&](int64_t first, int64_t count) {
+    loops::narrow_product(count, n, from_row<loops::Bfloat16>(x, first), factor, to_row<float>(u, first));
+  });
+}
+
+void gradient_on_unit(const at::Tensor& u, const at::Tensor& x, const at::Tensor& g) {
+  const int64_t rows = x.size(0);
+  const auto factor = loops::UnitFactor::left(rows, u.size(1), from_row<float>(u, 0));
+  share(x.size(1), loops::kUnitDepth, rows, [&](int64_t first, int64_t count) {
+    loops::narrow_gradient(rows, count, factor, from_row<loops::Bfloat16>(x, 0, first), to_row<float>(g, 0, first));
+  });
+}
+
 }  // namespace
 
 bool has_narrow_loops(const at::Tensor& x, int64_t rank) { return has_fast_rows(x) && rank <= kMostRanks; }
@@ -52,6 +81,7 @@ void narrow_product_into(const at::Tensor& x, const at::Tensor& w, const at::Ten
     return;
   }
   const auto left = by_rows(x), right = factor(w);
+  if (on_unit(x, rank)) return product_on_unit(left, right, u);
   with_row_type(x.scalar_type(), [&](auto tag) {
     using T = decltype(tag);
     parallel_for(0, x.size(0), rows_for_a_thread(n * rank / 4), [&](int64_t begin, int64_t end) {
@@ -80,6 +110,10 @@ at::Tensor narrow_gradient(const at::Tensor& u, const at::Tensor& x) {
   if (!has_narrow_loops(x, rank)) return at::mm(u.to(x.scalar_type()).t(), x);
   const auto left = factor(u), right = by_rows(x);
   const auto g = at::empty({rank, n}, x.options().dtype(at::kFloat));
+  if (on_unit(x, rank)) {
+    gradient_on_unit(left, right, g);
+    return g;
+  }
   // Threads take whole lanes, so that each element is summed in the same way whoever sums it.
   constexpr int64_t kColumns = loops::kLaneWidth;
   with_row_type(x.scalar_type(), [&](auto tag) {

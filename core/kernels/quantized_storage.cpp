@@ -51,6 +51,13 @@ torch::Tensor QuantizedStorage::multiply_back(const torch::Tensor& dy) const {
   return at::mm(dy.to(product_type_), decoded.weight()).to(dy.scalar_type());
 }
 
+void QuantizedStorage::add_multiplied_back(const torch::Tensor& dy, const torch::Tensor& dx) const {
+  if (dx.scalar_type() != product_type_) return WeightStorage::add_multiplied_back(dy, dx);
+  const torch::NoGradGuard no_grad;
+  const DecodeBuffer decoded(tensors_, product_type_);
+  dx.addmm_(dy, decoded.weight());
+}
+
 std::shared_ptr<QuantizedStorage> QuantizedStorage::to(torch::Device device) const {
   QuantizedTensors moved = tensors_;
   for (auto* tensor : {&moved.packed, &moved.absmax, &moved.map, &moved.absmax2}) {

@@ -56,6 +56,7 @@ class QuantizedStorage final : public WeightStorage {
   std::string kind() const override { return quant::name(tensors_.format.type); }
   torch::Tensor multiply(const torch::Tensor& x) const override;
   torch::Tensor multiply_back(const torch::Tensor& dy) const override;
+  void add_multiplied_back(const torch::Tensor& dy, const torch::Tensor& dx) const override;
 
   const QuantizedTensors& tensors() const { return tensors_; }
   const std::optional<QuantizationError>& error() const { return error_; }

@@ -20,11 +20,20 @@ torch::Tensor WeightStorage::multiply_back(const torch::Tensor& dy) const {
   return at::mm(dy, dense());
 }
 
+void WeightStorage::add_multiplied_back(const torch::Tensor& dy, const torch::Tensor& dx) const {
+  dx.add_(multiply_back(dy));
+}
+
 DenseStorage::DenseStorage(torch::Tensor weight) : weight_(std::move(weight)) {
   TORCH_CHECK(weight_.dim() == 2, "a frozen matrix is (out, in), got ", weight_.sizes());
 }
 
 int64_t DenseStorage::bytes() const { return weight_.numel() * weight_.element_size(); }
+
+void DenseStorage::add_multiplied_back(const torch::Tensor& dy, const torch::Tensor& dx) const {
+  const torch::NoGradGuard no_grad;
+  dx.addmm_(dy, weight_);
+}
 
 std::string DenseStorage::kind() const {
   switch (weight_.scalar_type()) {

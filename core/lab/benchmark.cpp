@@ -5,44 +5,43 @@
 #include <algorithm>
 #include <chrono>
 #include <regex>
-#include <set>
 
 #include "core/evaluate/task_score.h"
 #include "core/lab/assessment.h"
 #include "core/lab/few_steps.h"
 #include "core/lab/machine.h"
 #include "core/lab/prepared.h"
+#include "core/lab/product_limit.h"
 
 namespace peftlab::lab {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kSquare = 2048;
-constexpr double kProductSeconds = 0.15;  // spent on each shape
-
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// FLOP/s of the fastest of several products x (rows, in) by w' (in, out).
-double product_rate(int64_t rows, int64_t out, int64_t in, torch::ScalarType type) {
-  const torch::NoGradGuard no_grad;
-  const auto x = torch::randn({rows, in}).to(type), w = torch::randn({out, in}).to(type);
-  double best = 0.0;
-  for (const auto begin = Clock::now(); seconds_since(begin) < kProductSeconds;) {
-    const auto start = Clock::now();
-    const auto y = at::linear(x, w);
-    best = std::max(best, 2.0 * static_cast<double>(rows * out * in) / seconds_since(start));
-  }
-  return best;
-}
+/// Keeps, with each step, the limit around it: other users of a machine's cores slow both down, from one moment to the
+/// next.
+class MeasuredSteps final : public train::Observer {
+ public:
+  MeasuredSteps(const model::Decoder& decoder, FewSteps& steps) : limit_(decoder), steps_(steps) {}
 
-double best_rate(const model::Decoder& decoder, int64_t rows) {
-  std::set<std::pair<int64_t, int64_t>> shapes;
-  for (const auto& slot : decoder.weights().linears()) shapes.emplace(slot.base.out(), slot.base.in());
-  double best = product_rate(kSquare, kSquare, kSquare, decoder.type());
-  for (const auto& [out, in] : shapes) best = std::max(best, product_rate(rows, out, in, decoder.type()));
-  return best;
-}
+  void on_step(const train::StepReport& report) override {
+    const double after = limit_.now(report.num_computed);
+    around_.push_back(before_ > 0.0 ? (before_ + after) / 2.0 : after);
+    before_ = after;
+    steps_.on_step(report);
+  }
+
+  /// FLOP/s around each step.
+  const std::vector<double>& limits() const { return around_; }
+
+ private:
+  ProductLimit limit_;
+  FewSteps& steps_;
+  double before_ = 0.0;
+  std::vector<double> around_;
+};
 
 /// "3.12.0" of "Intel(R) MKL-DNN v3.12.0 (Git Hash ...)"; the text itself where it has none.
 std::string version_in(const std::string& text) {
@@ -61,8 +60,7 @@ class Measurement {
 
   MethodSpeed operator()() {
     load();
-    const int64_t typical_rows = train();
-    result_.limit = std::max(result_.limit, best_rate(*in_.decoder, typical_rows));
+    train();
     if (request_.num_answers > 0 && data::needs_generation(in_.work->task.answer.metric)) answer();
     return result_;
   }
@@ -75,29 +73,43 @@ class Measurement {
     result_.load_seconds = seconds_since(begin);
     result_.law = step_law(*in_.decoder);
     result_.base_kind = in_.decoder->weights().linears().front().base.storage()->kind();
-    result_.limit = product_rate(kSquare, kSquare, kSquare, in_.decoder->type());
   }
 
-  /// Returns the rows of a typical step.
-  int64_t train() {
+  void train() {
     display_.phase(result_.name + ": trains", request_.num_warm_up + request_.num_steps);
     FewSteps steps(request_.num_warm_up + request_.num_steps, &display_);
+    MeasuredSteps measured(*in_.decoder, steps);
     auto job = in_.job();
     job.stop = &steps.enough();
-    train::train(job, steps);
-    const auto& reports = steps.reports();
-    std::vector<double> seconds;
-    for (auto report = reports.begin() + request_.num_warm_up; report != reports.end(); ++report) count(*report, seconds);
+    train::train(job, measured);
+    const auto from = static_cast<size_t>(request_.num_warm_up);
+    const std::vector<double> limits(measured.limits().begin() + request_.num_warm_up, measured.limits().end());
+    std::vector<double> seconds, fractions;
+    for (size_t i = 0; i < limits.size(); ++i) {
+      const auto& report = steps.reports()[from + i];
+      count(report);
+      seconds.push_back(report.seconds);
+      fractions.push_back(flop(report) / report.seconds / limits[i]);
+    }
     result_.step_seconds = spread_of(seconds);
-    return std::max<int64_t>(1, static_cast<int64_t>(result_.rows_per_step));
+    result_.limit = spread_of(limits);
+    result_.fraction_of_limit = spread_of(fractions);
   }
 
-  void count(const train::StepReport& report, std::vector<double>& seconds) {
+  /// Computed in a step, virtual tokens included.
+  double rows(const train::StepReport& report) const {
+    return static_cast<double>(report.num_computed +
+                               in_.experiment.train.gradient_accumulation * result_.law.num_virtual_rows);
+  }
+
+  double flop(const train::StepReport& report) const {
+    return result_.law.flop(rows(report), static_cast<double>(report.num_labels));
+  }
+
+  void count(const train::StepReport& report) {
     const auto share = 1.0 / static_cast<double>(request_.num_steps);
-    const int64_t passes = in_.experiment.train.gradient_accumulation;
-    seconds.push_back(report.seconds);
     result_.useful_per_step += share * static_cast<double>(report.num_useful);
-    result_.rows_per_step += share * static_cast<double>(report.num_computed + passes * result_.law.num_virtual_rows);
+    result_.rows_per_step += share * rows(report);
     result_.labels_per_step += share * static_cast<double>(report.num_labels);
   }
 
@@ -132,8 +144,8 @@ io::Json row_json(const MethodSpeed& row) {
           {"useful_tokens_per_second", row.useful_per_step / row.step_seconds.median},
           {"flop_factor", row.law.factor},
           {"flop_per_step", row.step_flop()},
-          {"limit_flop_per_second", row.limit},
-          {"fraction_of_limit", row.fraction_of_limit()},
+          {"limit_flop_per_second", spread_json(row.limit)},
+          {"fraction_of_limit", spread_json(row.fraction_of_limit)},
           {"num_answers", row.num_answers},
           {"num_generated_tokens", row.num_generated},
           {"answer_seconds", row.answer_seconds}};

@@ -35,15 +35,13 @@ struct MethodSpeed {
   double rows_per_step = 0.0;    // computed, virtual tokens included
   double labels_per_step = 0.0;
   StepLaw law;
-  /// FLOP/s of the best product on this machine, measured before and after the steps: 2048 x 2048 x 2048, or one of the model's
-  /// own matrices with the rows of a step.
-  double limit = 0.0;
+  Spread limit;              // FLOP/s of the best bare product, measured between the steps
+  Spread fraction_of_limit;  // of each step, of the limit around it
   int64_t num_answers = 0;
   int64_t num_generated = 0;  // tokens
   double answer_seconds = 0.0;
 
   double step_flop() const { return law.flop(rows_per_step, labels_per_step); }
-  double fraction_of_limit() const { return step_flop() / step_seconds.median / limit; }
 };
 
 struct Benchmark {

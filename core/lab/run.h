@@ -11,7 +11,7 @@
 namespace peftlab::lab {
 
 /// Raised when the same inputs give other results: runs of different versions are never compared.
-inline constexpr int kResultVersion = 5;
+inline constexpr int kResultVersion = 6;
 
 enum class RunStatus { finished, already_finished, interrupted };
 

@@ -29,6 +29,8 @@ class WeightStorage {
   virtual torch::Tensor multiply(const torch::Tensor& x) const;
   /// dy W, (N, out) -> (N, in): the gradient that reaches x.
   virtual torch::Tensor multiply_back(const torch::Tensor& dy) const;
+  /// dx += dy W, (N, in), where more than one product reaches one x.
+  virtual void add_multiplied_back(const torch::Tensor& dy, const torch::Tensor& dx) const;
 };
 
 /// W as a plain tensor.
@@ -40,6 +42,7 @@ class DenseStorage final : public WeightStorage {
   int64_t out() const override { return weight_.size(0); }
   torch::ScalarType compute_type() const override { return weight_.scalar_type(); }
   torch::Tensor dense() const override { return weight_; }
+  void add_multiplied_back(const torch::Tensor& dy, const torch::Tensor& dx) const override;
   int64_t bytes() const override;
   std::string kind() const override;
 

@@ -132,9 +132,11 @@ TEST_F(Record, TruncatedAtAnyByteIsNeverAResult) {
 
 TEST_F(Record, NewerVersionIsNotGuessedAt) {
   auto json = record("alpha", 0, 0.5, 4);
-  json["result_version"] = 7;
+  json["result_version"] = kNewestResultVersion + 1;
   const auto run = read(json);
-  EXPECT_THAT(run.problem, HasSubstr("written by a newer peftlab (result version 7, this one knows " + std::to_string(kNewestResultVersion) + ")"));
+  EXPECT_THAT(run.problem,
+              HasSubstr("written by a newer peftlab (result version " + std::to_string(kNewestResultVersion + 1) +
+                        ", this one knows " + std::to_string(kNewestResultVersion) + ")"));
   EXPECT_THAT(run.splits, IsEmpty());
 }
 

@@ -70,8 +70,14 @@ TEST(TileRows, AddsATurnedMatrix) {
 TEST(MatrixUnit, MultipliesAsFloat64Does) {
   if (!has_matrix_unit()) GTEST_SKIP() << "this processor has no matrix unit, or the system keeps it";
   torch::manual_seed(4);
-  for (const auto& [m, n, k] :
-       std::vector<std::array<int64_t, 3>>{{16, 16, 32}, {32, 32, 64}, {48, 80, 32}, {96, 208, 96}, {16, 48, 320}}) {
+  for (const auto& [m, n, k] : std::vector<std::array<int64_t, 3>>{{16, 16, 32},
+                                                                   {32, 32, 64},
+                                                                   {48, 80, 32},
+                                                                   {96, 208, 96},
+                                                                   {16, 48, 320},
+                                                                   {16, 144, 64},
+                                                                   {144, 16, 64},
+                                                                   {80, 48, 32}}) {
     for (const bool add : {false, true}) {
       const auto a = random({m, k + 8}), b = random({k, n}), start = torch::randn({m, n + 16});
       const auto pairs = paired(b), c = start.clone();

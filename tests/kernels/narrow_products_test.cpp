@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <limits>
+
+#include "core/kernels/loops/matrix_unit.h"
 #include "tests/support/tolerance.h"
 
 namespace peftlab::kernels {
@@ -16,7 +20,7 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   for (const auto type : {torch::kFloat32, torch::kBFloat16}) {
     for (const int64_t rows : {1, 5, 13}) {
-      for (const int64_t n : {3, 16, 50, 576}) {
+      for (const int64_t n : {3, 16, 50, 96, 576}) {
         for (const int64_t rank : {0, 1, 3, 4, 8, 13, 32, 33}) all.push_back({type, rows, n, rank});
       }
     }
@@ -50,6 +54,7 @@ TEST(NarrowProducts, EqualWidePlainOnes) {
 }
 
 TEST(NarrowProducts, SumInFloat32WhereTheLoopsApply) {
+  const loops::MatrixUnitOff off;
   const auto x = random({7, 64}, torch::kBFloat16), w = random({8, 64}, torch::kFloat32);
   const auto u = narrow_product(x, w);
   ASSERT_EQ(u.scalar_type(), torch::kFloat32);
@@ -80,8 +85,8 @@ TEST(NarrowProducts, AreWrittenIntoColumnsOfAnyType) {
   }
 }
 
-TEST(NarrowProducts, GiveTheSameBitsForAnyNumberOfThreads) {
-  const auto x = random({203, 208}, torch::kBFloat16), w = random({8, 208}, torch::kFloat32);
+void expect_same_bits_for_any_number_of_threads(int64_t n) {
+  const auto x = random({203, n}, torch::kBFloat16), w = random({8, n}, torch::kFloat32);
   const auto u = random({203, 8}, torch::kFloat32);
   const int threads = at::get_num_threads();
   std::vector<torch::Tensor> found;
@@ -94,6 +99,47 @@ TEST(NarrowProducts, GiveTheSameBitsForAnyNumberOfThreads) {
   at::set_num_threads(threads);
   EXPECT_TRUE(found[0].equal(found[1]));
   EXPECT_TRUE(found[0].equal(found[2]));
+}
+
+TEST(NarrowProducts, GiveTheSameBitsForAnyNumberOfThreads) { expect_same_bits_for_any_number_of_threads(208); }
+
+// Rows that the matrix unit takes.
+TEST(NarrowProducts, GiveTheSameBitsForAnyNumberOfThreadsOnTheUnit) { expect_same_bits_for_any_number_of_threads(224); }
+
+// Factors are two bfloat16 there, which hold 16 bits; what remains is at most half of the last.
+TEST(NarrowProducts, KeepSixteenBitsOnTheUnit) {
+  if (!loops::has_matrix_unit()) GTEST_SKIP() << "no matrix unit";
+  for (const int64_t rows : {1, 16, 37, 300}) {
+    for (const int64_t n : {32, 96, 576}) {
+      for (const int64_t rank : {1, 8, 13, 32}) {
+        const auto x = random({rows, n}, torch::kBFloat16), w = random({rank, n}, torch::kFloat32);
+        const auto u = random({rows, rank}, torch::kFloat32);
+        SCOPED_TRACE(std::to_string(rows) + " rows of " + std::to_string(n) + ", rank " + std::to_string(rank));
+        const auto wide = x.to(torch::kFloat64);
+        const auto allowed = [](const torch::Tensor& a, const torch::Tensor& b) {
+          const double size = test::magnitude(a.abs().mm(b.abs()));
+          return std::ldexp(size, -16) + test::tolerance(torch::kFloat32, size, a.size(1));
+        };
+        const auto w64 = w.to(torch::kFloat64).t(), u64 = u.to(torch::kFloat64).t();
+        test::expect_close(narrow_product(x, w), wide.mm(w64), allowed(wide, w64), "product");
+        test::expect_close(narrow_gradient(u, x), u64.mm(wide), allowed(u64, wide), "gradient");
+      }
+    }
+  }
+}
+
+TEST(NarrowProducts, LeaveWhatIsNoNumberInItsRow) {
+  for (const float odd : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    const auto x = random({40, 64}, torch::kBFloat16), w = random({8, 64}, torch::kFloat32);
+    x[17][5] = odd;
+    const auto u = narrow_product(x, w);
+    EXPECT_FALSE(u[17].isfinite().any().item<bool>());
+    EXPECT_EQ(u.isfinite().sum().item<int64_t>(), 39 * 8);
+    const auto y = x.clone();
+    add_narrow_product(y, random({40, 8}, torch::kFloat32), w);
+    EXPECT_EQ(y.isfinite().sum().item<int64_t>(), 40 * 64 - 1);
+    EXPECT_EQ(y[17][5].isnan().item<bool>(), std::isnan(odd));
+  }
 }
 
 TEST(NarrowProducts, TurnedIsTheTransposedByRows) {

@@ -55,6 +55,11 @@ TEST_P(QuantizedOf, MultipliesAsTheDecodedMatrixDoes) {
   const auto x = torch::randn({5, 80}).to(GetParam()), dy = torch::randn({5, 48}).to(GetParam());
   EXPECT_TRUE(torch::equal(storage->multiply(x), dense->multiply(x)));
   EXPECT_TRUE(torch::equal(storage->multiply_back(dy), dense->multiply_back(dy)));
+  const auto sum = torch::ones({dy.size(0), storage->in()}, dy.options()), dense_sum = sum.clone();
+  storage->add_multiplied_back(dy, sum);
+  dense->add_multiplied_back(dy, dense_sum);
+  EXPECT_TRUE(torch::equal(sum, dense_sum));
+  EXPECT_TRUE(torch::allclose(sum, 1 + dense->multiply_back(dy), /*rtol=*/0.01, /*atol=*/0.01));
 }
 
 TEST_P(QuantizedOf, GradientsAreThoseOfTheDecodedMatrix) {

@@ -70,22 +70,20 @@ PEFTLAB_INLINE UnitOperands moved(UnitOperands p, int64_t row, int64_t column) {
   return p;
 }
 
-PEFTLAB_INLINE const Bfloat16* second_rows(const Bfloat16* a, int64_t bytes) {
-  return a + kUnitSide * bytes / static_cast<int64_t>(sizeof(Bfloat16));
-}
-
-PEFTLAB_INLINE float* second_rows(float* c, int64_t bytes) {
-  return c + kUnitSide * bytes / static_cast<int64_t>(sizeof(float));
+/// The n-th tile of rows below `at`.
+template <typename T>
+PEFTLAB_INLINE T* lower(T* at, int64_t bytes, int64_t n = 1) {
+  return at + n * kUnitSide * bytes / static_cast<int64_t>(sizeof(T));
 }
 
 /// Tiles 0 to 3 hold sums (two by two), 4 and 5 a's rows, 6 and 7 b's columns. The numbers of tiles must be literals.
 PEFTLAB_UNIT void four_tiles(const UnitOperands& p) {
-  float* lower = second_rows(p.c, p.c_bytes);
+  float* second = lower(p.c, p.c_bytes);
   if (p.add) {
     _tile_loadd(0, p.c, p.c_bytes);
     _tile_loadd(1, p.c + kUnitSide, p.c_bytes);
-    _tile_loadd(2, lower, p.c_bytes);
-    _tile_loadd(3, lower + kUnitSide, p.c_bytes);
+    _tile_loadd(2, second, p.c_bytes);
+    _tile_loadd(3, second + kUnitSide, p.c_bytes);
   } else {
     _tile_zero(0);
     _tile_zero(1);
@@ -93,23 +91,85 @@ PEFTLAB_UNIT void four_tiles(const UnitOperands& p) {
     _tile_zero(3);
   }
   const Bfloat16* b = p.b;
-  for (int64_t l = 0; l < p.k; l += kUnitDepth, b += kUnitSide * p.b_bytes / static_cast<int64_t>(sizeof(Bfloat16))) {
+  for (int64_t l = 0; l < p.k; l += kUnitDepth, b = lower(b, p.b_bytes)) {
     _tile_loadd(6, b, p.b_bytes);
     _tile_loadd(4, p.a + l, p.a_bytes);
     _tile_dpbf16ps(0, 4, 6);
     _tile_loadd(7, b + 2 * kUnitSide, p.b_bytes);
     _tile_dpbf16ps(1, 4, 7);
-    _tile_loadd(5, second_rows(p.a, p.a_bytes) + l, p.a_bytes);
+    _tile_loadd(5, lower(p.a, p.a_bytes) + l, p.a_bytes);
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
   }
   _tile_stored(0, p.c, p.c_bytes);
   _tile_stored(1, p.c + kUnitSide, p.c_bytes);
-  _tile_stored(2, lower, p.c_bytes);
-  _tile_stored(3, lower + kUnitSide, p.c_bytes);
+  _tile_stored(2, second, p.c_bytes);
+  _tile_stored(3, second + kUnitSide, p.c_bytes);
 }
 
-/// What four_tiles leaves at the edges.
+/// Four tiles of sums below each other. (A sum waits for the one before it: four at a time keep the unit busy.)
+PEFTLAB_UNIT void four_below(const UnitOperands& p) {
+  if (p.add) {
+    _tile_loadd(0, p.c, p.c_bytes);
+    _tile_loadd(1, lower(p.c, p.c_bytes), p.c_bytes);
+    _tile_loadd(2, lower(p.c, p.c_bytes, 2), p.c_bytes);
+    _tile_loadd(3, lower(p.c, p.c_bytes, 3), p.c_bytes);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  const Bfloat16* b = p.b;
+  for (int64_t l = 0; l < p.k; l += kUnitDepth, b = lower(b, p.b_bytes)) {
+    _tile_loadd(6, b, p.b_bytes);
+    _tile_loadd(4, p.a + l, p.a_bytes);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(5, lower(p.a, p.a_bytes) + l, p.a_bytes);
+    _tile_dpbf16ps(1, 5, 6);
+    _tile_loadd(7, lower(p.a, p.a_bytes, 2) + l, p.a_bytes);
+    _tile_dpbf16ps(2, 7, 6);
+    _tile_loadd(4, lower(p.a, p.a_bytes, 3) + l, p.a_bytes);
+    _tile_dpbf16ps(3, 4, 6);
+  }
+  _tile_stored(0, p.c, p.c_bytes);
+  _tile_stored(1, lower(p.c, p.c_bytes), p.c_bytes);
+  _tile_stored(2, lower(p.c, p.c_bytes, 2), p.c_bytes);
+  _tile_stored(3, lower(p.c, p.c_bytes, 3), p.c_bytes);
+}
+
+/// Four tiles of sums beside each other.
+PEFTLAB_UNIT void four_beside(const UnitOperands& p) {
+  if (p.add) {
+    _tile_loadd(0, p.c, p.c_bytes);
+    _tile_loadd(1, p.c + kUnitSide, p.c_bytes);
+    _tile_loadd(2, p.c + 2 * kUnitSide, p.c_bytes);
+    _tile_loadd(3, p.c + 3 * kUnitSide, p.c_bytes);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  const Bfloat16* b = p.b;
+  for (int64_t l = 0; l < p.k; l += kUnitDepth, b = lower(b, p.b_bytes)) {
+    _tile_loadd(4, p.a + l, p.a_bytes);
+    _tile_loadd(5, b, p.b_bytes);
+    _tile_dpbf16ps(0, 4, 5);
+    _tile_loadd(6, b + 2 * kUnitSide, p.b_bytes);
+    _tile_dpbf16ps(1, 4, 6);
+    _tile_loadd(7, b + 4 * kUnitSide, p.b_bytes);
+    _tile_dpbf16ps(2, 4, 7);
+    _tile_loadd(5, b + 6 * kUnitSide, p.b_bytes);
+    _tile_dpbf16ps(3, 4, 5);
+  }
+  _tile_stored(0, p.c, p.c_bytes);
+  _tile_stored(1, p.c + kUnitSide, p.c_bytes);
+  _tile_stored(2, p.c + 2 * kUnitSide, p.c_bytes);
+  _tile_stored(3, p.c + 3 * kUnitSide, p.c_bytes);
+}
+
+/// What the others leave at the edges.
 PEFTLAB_UNIT void one_tile(const UnitOperands& p) {
   if (p.add) {
     _tile_loadd(0, p.c, p.c_bytes);
@@ -117,12 +177,26 @@ PEFTLAB_UNIT void one_tile(const UnitOperands& p) {
     _tile_zero(0);
   }
   const Bfloat16* b = p.b;
-  for (int64_t l = 0; l < p.k; l += kUnitDepth, b += kUnitSide * p.b_bytes / static_cast<int64_t>(sizeof(Bfloat16))) {
+  for (int64_t l = 0; l < p.k; l += kUnitDepth, b = lower(b, p.b_bytes)) {
     _tile_loadd(4, p.a + l, p.a_bytes);
     _tile_loadd(6, b, p.b_bytes);
     _tile_dpbf16ps(0, 4, 6);
   }
   _tile_stored(0, p.c, p.c_bytes);
+}
+
+/// One tile of rows by n columns.
+void last_rows(const UnitOperands& p, int64_t row, int64_t n) {
+  int64_t j = 0;
+  for (; j + 4 * kUnitSide <= n; j += 4 * kUnitSide) four_beside(moved(p, row, j));
+  for (; j < n; j += kUnitSide) one_tile(moved(p, row, j));
+}
+
+/// m rows by one tile of columns.
+void last_columns(const UnitOperands& p, int64_t m, int64_t column) {
+  int64_t i = 0;
+  for (; i + 4 * kUnitSide <= m; i += 4 * kUnitSide) four_below(moved(p, i, column));
+  for (; i < m; i += kUnitSide) one_tile(moved(p, i, column));
 }
 
 #endif
@@ -146,17 +220,12 @@ void unit_product(int64_t m, int64_t n, int64_t k, const Bfloat16* a, int64_t ld
                   bool add) {
   constexpr int64_t kBfloat16 = sizeof(Bfloat16), kFloat = sizeof(float);
   const UnitOperands all{k, a, lda * kBfloat16, b.data, b.step * kBfloat16, c, ldc * kFloat, add};
-  for (int64_t j = 0; j < n; j += 2 * kUnitSide) {
-    for (int64_t i = 0; i < m; i += 2 * kUnitSide) {
-      if (i + kUnitSide < m && j + kUnitSide < n) {
-        four_tiles(moved(all, i, j));
-        continue;
-      }
-      one_tile(moved(all, i, j));
-      if (i + kUnitSide < m) one_tile(moved(all, i + kUnitSide, j));
-      if (j + kUnitSide < n) one_tile(moved(all, i, j + kUnitSide));
-    }
+  int64_t i = 0;
+  for (; i + 2 * kUnitSide <= m; i += 2 * kUnitSide) {
+    for (int64_t j = 0; j + 2 * kUnitSide <= n; j += 2 * kUnitSide) four_tiles(moved(all, i, j));
   }
+  if (i < m) last_rows(all, i, n);
+  if (n % (2 * kUnitSide) != 0) last_columns(all, i, n - kUnitSide);
 }
 
 #else

@@ -1,5 +1,6 @@
 #include "core/kernels/loops/narrow_loops.h"
 
+#include "core/kernels/loops/rounding_update.h"
 #include "core/kernels/loops/wide_lane.h"
 
 namespace peftlab::kernels::loops {
@@ -213,6 +214,7 @@ void add_narrow_product(int64_t rows, int64_t n, int64_t rank, RowsOf<const floa
 
 void add_narrow_product(int64_t rows, int64_t n, int64_t rank, RowsOf<const float> u, RowsOf<const float> w,
                         RowsOf<Bfloat16> y) {
+  if (rounds_rows(n)) return rounding_update(rows, n, rank, u, w, y);
   run(Update<Bfloat16>{rank, u, w, y}, rows, n);
 }
 
