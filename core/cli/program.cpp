@@ -11,6 +11,7 @@
 
 #include "core/cli/commands.h"
 #include "core/cli/help_format.h"
+#include "core/cli/tensor_memory.h"
 #include "core/io/json.h"
 #include "core/lab/version.h"
 #include "peftlab/error.h"
@@ -53,6 +54,7 @@ int report(const std::exception& error, int status) {
 
 int run_program(int argc, char** argv) {
   keep_freed_memory();
+  take_tensors_from_malloc();
   CLI::App app{"peftlab compares parameter-efficient fine-tuning methods on a model and a task of yours.", "peftlab"};
   app.set_version_flag("--version", std::string("peftlab ") + lab::kVersion);
   app.require_subcommand(1);
